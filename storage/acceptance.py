@@ -1,4 +1,4 @@
-"""Accepts jobs: checks the limits and stores a job with what belongs to it, in one transaction."""
+"""Accepts jobs: checks the limits and stores a job with its voice, consent and audit line, in one transaction."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
@@ -27,7 +27,7 @@ T = TypeVar("T")
 class JobAcceptance:
     """Accepts jobs. Every method raises Unavailable as Sessions does.
 
-    If the connection is lost before the database has answered, a job is looked for before it counts as not accepted.
+    If the connection is lost before the database has answered, the job is looked up before it counts as not accepted.
     """
 
     def __init__(self, sessions: Sessions, clock: Clock, shards: Shards) -> None:
@@ -49,10 +49,10 @@ class JobAcceptance:
 
         policy_version: set when the owner confirms that the voice is theirs, under this version of the policy.
         allowed_by: set when this is the yes of the author who was asked; the job then has the id of the consent
-        request. spoken: the sentence that was said for it, which can be used once. `job.since` may be None where one
-        of these rows says that nothing was deleted since. A repeated id or interaction returns the job that it created
-        the first time. Raises LimitReached for the limits of `limits`, Conflict for a taken name, a sentence that is
-        no longer open or a newer erasure, and for a yes as ConsentRepository.answer does.
+        request. spoken: the measurements of a spoken sentence, which can be used once. `job.since` may be None where
+        one of these rows proves that nothing was deleted since. Idempotent: a repeated id or interaction returns the
+        job that it created the first time. Raises LimitReached for the limits of `limits`, Conflict for a taken name, a
+        sentence that is no longer open or a newer erasure, and for a yes as ConsentRepository.answer does.
         """
         try:
             return await self._accept_clone(voice, job, limits, policy_version, allowed_by, spoken)
@@ -94,7 +94,7 @@ class JobAcceptance:
             return reserved.as_value(VoiceRecord), accepted.as_value(JobRecord)
 
     async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:
-        """Accept a speech job. A repeated id or interaction returns the job that it created the first time.
+        """Accept a speech job. Idempotent: a repeated id or interaction returns the job that it created the first time.
 
         Raises LimitReached for the limits of `limits`, NotFound if the job's voice has been deleted, and Conflict for
         an erasure after `job.since`.
@@ -128,8 +128,8 @@ class JobAcceptance:
             session.add(SpentRow(guild_id=limits.guild_id, member_id=member_id, created_at=now, audio_seconds=0.0))
 
     async def _found(self, job: NewJob, view: Callable[[AsyncSession, JobRow], Awaitable[T]], error: Unavailable) -> T:
-        """Return the `view` of a job that was accepted although `error` came. Raises `error` if it was not."""
-        if is_refusal(error) or error.message == BUSY:  # nothing was begun
+        """Return the `view` of a job that was accepted in spite of `error`. Raises `error` if it was not accepted."""
+        if is_refusal(error) or error.message == BUSY:  # nothing was written
             raise error
         async with self._sessions.write() as session:
             await lock_guild(session, job.guild_id)  # a commit may still be under way

@@ -50,7 +50,7 @@ class AuditRepository(Repository):
         wanted = [AuditRow.guild_id == guild_id, *_conditions(query or AuditQuery())]
         if actor_id is not None:
             wanted.append(AuditRow.actor_id == actor_id)
-        # What comes before the page is passed over in the index; rows are read of the page only.
+        # Earlier pages are skipped in the index; only the rows of this page are read.
         page = select(AuditRow.id).where(*wanted).order_by(AuditRow.id.desc()).limit(limit).offset(offset)
         async with self._sessions.read() as session:
             total = await session.scalar(select(func.count()).select_from(AuditRow).where(*wanted))
@@ -63,7 +63,7 @@ class AuditRepository(Repository):
         return await self._sessions.values(AuditEntry, theirs.order_by(AuditRow.id))
 
     async def prune(self, guild_id: int, before: datetime) -> int:
-        """Delete the lines written before then. How many there were."""
+        """Delete the lines written before `before`. Return their number."""
         old = (AuditRow.guild_id == guild_id, AuditRow.at < before)
         async with self._sessions.write(deletes=True) as session:
             gone = await session.scalar(select(func.count()).select_from(AuditRow).where(*old))

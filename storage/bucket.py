@@ -20,7 +20,7 @@ _TIMEOUT = "30s"
 _CONNECT_TIMEOUT = "5s"
 _RETRIES, _RETRY_TIME = 3, timedelta(seconds=20)
 _LEFT = timedelta(hours=1)
-"""After this time the object of a check is one that was left: no check takes so long."""
+"""An object of an earlier check that is older than this was left behind: no check takes so long."""
 _CODE = re.compile(r"<Code>(\w+)</Code>|\(code: (\w+)\)")
 _WRONG_KEY = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"}
 _log = structlog.get_logger(__name__)
@@ -29,8 +29,8 @@ _log = structlog.get_logger(__name__)
 class Bucket:
     """Objects whose names begin with the prefix of `url`, s3://bucket/prefix.
 
-    An object is there with all its bytes or not at all, and is stored when a call returns. `options`: of obstore's
-    S3Store, without those that are None. Methods raise Unavailable if the store cannot be used.
+    Objects are stored atomically, and durably when the call returns. `options`: of obstore's S3Store; those that are
+    None are ignored. Methods raise Unavailable if the store cannot be used.
     """
 
     def __init__(self, url: str, options: Mapping[str, str | None]) -> None:
@@ -43,7 +43,7 @@ class Bucket:
         self._errors = (BaseError, OSError)
         self._name, _, prefix = url.removeprefix("s3://").partition("/")
         self._endpoint = options.get("endpoint") or "AWS"
-        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        store_options: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         self._store = S3Store(
             self._name,
             prefix=prefix.strip("/") or None,
@@ -53,17 +53,17 @@ class Bucket:
                 "connect_timeout": _CONNECT_TIMEOUT,
             },
             retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRY_TIME},
-            **given,
+            **store_options,
         )
 
     async def check(self) -> None:
         """List, write, read and delete an object. Raises Unavailable with a sentence for the owner.
 
-        An object that an earlier check could not delete is deleted.
+        Objects that earlier checks could not delete are deleted.
         """
         name = f"tmp/{uuid.uuid4().hex}"
         try:
-            found = await self._obstore.list(self._store, prefix="tmp").collect_async()  # it says if there is no bucket
+            found = await self._obstore.list(self._store, prefix="tmp").collect_async()  # fails if there is no bucket
             left = [str(each["path"]) for each in found if each["last_modified"] < datetime.now(UTC) - _LEFT]
             try:
                 await self._obstore.put_async(self._store, name, b"check")
@@ -89,7 +89,7 @@ class Bucket:
             return bytes(await found.bytes_async())
 
     async def delete(self, names: Sequence[str]) -> None:
-        """Delete objects, those of them that exist."""
+        """Delete objects. Names that do not exist are ignored."""
         with self._readable_errors():
             if names:
                 await self._obstore.delete_async(self._store, list(names))
@@ -101,7 +101,7 @@ class Bucket:
             return [str(each["path"]) for each in found]
 
     async def rename(self, name: str, new: str) -> None:
-        """Copy an object and delete it under its old name. Does nothing if there is none."""
+        """Copy an object and delete it under its old name. Does nothing if it does not exist."""
         try:
             with self._readable_errors():
                 await self._obstore.rename_async(self._store, name, new)
@@ -119,7 +119,7 @@ class Bucket:
             raise Unavailable(FILES_AWAY) from error
 
     def sentence(self, code: str | None = None) -> str:
-        """Return what the owner can do about an error. `code`: S3's."""
+        """Return a sentence for the owner about an error. `code`: S3's error code."""
         if code == "NoSuchBucket":
             return f"There is no bucket {self._name} at {self._endpoint}. Create it, or correct FILES."
         if code in _WRONG_KEY:
@@ -144,12 +144,12 @@ def open_bucket(url: str | None, options: Mapping[str, str | None]) -> Bucket | 
 
 
 def _code(error: Exception) -> str | None:
-    """Return S3's code of an error."""
+    """Return S3's error code, or None."""
     found = _CODE.search(str(error))
     return (found[1] or found[2]) if found else None
 
 
 def _reason(error: Exception) -> str:
-    """Return the reason for the log, in a line."""
+    """Return the reason for the log, in one line."""
     code = _code(error)
     return code or str(error).partition("\n")[0]

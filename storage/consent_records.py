@@ -1,4 +1,4 @@
-"""The values of consent: confirmations, requests to other members, and spoken sentences. As in storage.records."""
+"""The values of consent, as in storage.records: confirmations, requests to other members, and spoken sentences."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ class ConsentState(StrEnum):
 
 
 class ConsentKind(StrEnum):
-    """How members agree to a clone of their voice: by a box in a form, or also by saying a sentence."""
+    """How members agree to a clone of their voice: by a checkbox in a form, or also by saying a sentence."""
 
     CHECKBOX = "checkbox"
     SPOKEN = "spoken"
@@ -37,7 +37,7 @@ class Consent:
 class ConsentRequest:
     """A request to clone the voice in another member's message. The audio stays in the file store until it is answered.
 
-    `voice_id`: the voice that was made of it, if it was allowed.
+    `voice_id`: the voice that was made from it, if it was allowed.
     """
 
     id: str
@@ -54,11 +54,11 @@ class ConsentRequest:
 
 @dataclass(frozen=True, slots=True)
 class SpokenConsent:
-    """A sentence that a member has to say before their voice is cloned, and what was measured when they had said it.
+    """A sentence that a member has to say before their voice is cloned, and its measurements once they have said it.
 
-    `order`: the clone of the member's own recording; None where the consent request with the same id has it.
-    `attempts`: how many recordings were listened to, or are. `given_at`, `words` (of the random ones), `likeness`
-    (0..1) and `voice_id` are set when the sentence was said; the row goes with that voice.
+    `order`: the clone order for the member's own recording; None if the consent request with the same id has it.
+    `attempts`: how many recordings were checked or are being checked. `given_at`, `words` (of the random ones),
+    `likeness` (0..1) and `voice_id` are set once the sentence was said; the row is then deleted with that voice.
     """
 
     id: str
@@ -78,7 +78,7 @@ class SpokenConsent:
 
 @dataclass(frozen=True, slots=True)
 class SpokenYes:
-    """What was measured when a member said the sentence `id`: as in SpokenConsent; `of`: the number of random words."""
+    """The measurements of the said sentence `id`, as in SpokenConsent. `of`: the number of random words."""
 
     id: str
     words: int

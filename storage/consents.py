@@ -23,7 +23,7 @@ class ConsentRepository(Repository):
             return row.as_value(Consent) if row else None
 
     async def revoke(self, guild_id: int, member_id: int) -> int:
-        """Delete the member's consent to cloning and withdraw what they allowed others. Return how many there were."""
+        """Delete the member's consent and withdraw the requests that they allowed. Return the number of both."""
         theirs = (ConsentRow.guild_id == guild_id, ConsentRow.member_id == member_id)
         allowed = (
             ConsentRequestRow.guild_id == guild_id,
@@ -37,7 +37,7 @@ class ConsentRepository(Repository):
             return len(gone.all()) + len(back.all())
 
     async def request(self, request: ConsentRequest, *, limit: int, since: int | None = None) -> ConsentRequest:
-        """Store a request until its author answers or it expires. since: the latest erasure when it was begun.
+        """Store a request until its author answers or it expires. since: the latest erasure when it began.
 
         Raises NotAllowed if this author refused this requester before, Conflict if an earlier request to this author is
         still open and for a newer erasure, and LimitReached if `limit` requests of this requester are open.
@@ -74,8 +74,9 @@ class ConsentRepository(Repository):
             return (await answer_once(session, request_id, by_author, state, self._clock())).as_value(ConsentRequest)
 
     async def withdraw(self, request_id: str, by_author: int) -> ConsentRequest:
-        """Withdraw a permission; a second time changes nothing. Raises NotFound, NotAllowed for other members, and
-        Conflict if nothing was allowed.
+        """Withdraw a permission. Idempotent.
+
+        Raises NotFound, NotAllowed for other members, and Conflict if nothing was allowed.
         """
         allowed = (ConsentRequestRow.id == request_id, ConsentRequestRow.state == ConsentState.ALLOWED)
         async with self._sessions.write(deletes=True) as session:
@@ -105,8 +106,8 @@ class ConsentRepository(Repository):
     async def delete_requests_of(self, guild_id: int, member_id: int) -> list[str]:
         """Delete the requests that a member made or was asked to answer. Return their ids; delete their uploads next.
 
-        Refusals of the member's own requests stay, without the payload: otherwise deleting their data would let them
-        ask an author again who had refused.
+        Refusals of the member's own requests stay, without the payload: otherwise, after deleting their data, they
+        could ask the same author again.
         """
         here = ConsentRequestRow.guild_id == guild_id
         refused = (ConsentRequestRow.requester_id == member_id) & ConsentRequestRow.state.in_(REFUSED)
@@ -117,9 +118,9 @@ class ConsentRepository(Repository):
             return list(await session.scalars(delete(ConsentRequestRow).where(*gone).returning(ConsentRequestRow.id)))
 
     async def prune_requests(self, guild_id: int, before: datetime) -> int:
-        """Delete the answered and expired requests made before `before`. Return how many there were.
+        """Delete the answered and expired requests made before `before`. Return their number.
 
-        A yes stays as long as the voice that was made from it, because its author takes it back by its id.
+        A yes stays as long as the voice that was made from it, because its author needs it to take the yes back.
         """
         in_use = (ConsentRequestRow.state == ConsentState.ALLOWED) & exists().where(
             VoiceRow.guild_id == ConsentRequestRow.guild_id, VoiceRow.id == ConsentRequestRow.voice_id
@@ -135,7 +136,7 @@ class ConsentRepository(Repository):
             return len(gone.all())
 
     async def _check_earlier(self, session: AsyncSession, request: ConsentRequest, limit: int) -> None:
-        """Check earlier requests of the same member. Call it while holding the server's lock."""
+        """Check earlier requests of the same member. Call it while holding the server's write lock."""
         here, theirs = (
             ConsentRequestRow.guild_id == request.guild_id,
             ConsentRequestRow.requester_id == request.requester_id,
@@ -159,9 +160,9 @@ class ConsentRepository(Repository):
 async def store_confirmation(
     session: AsyncSession, guild_id: int, member_id: int, policy_version: int, now: datetime
 ) -> None:
-    """Store the member's confirmation that a recording is their own. Call it while holding the server's lock.
+    """Upsert the member's confirmation that a recording is their own, with its policy version.
 
-    It replaces an earlier confirmation and its policy version.
+    Call it while holding the server's write lock.
     """
     await session.merge(ConsentRow(guild_id=guild_id, member_id=member_id, policy_version=policy_version, given_at=now))
 

@@ -1,4 +1,4 @@
-"""Copies the rows of one database into another, table by table, and tells what a table holds."""
+"""Copies the rows of one database into another, table by table, and computes digests of tables."""
 
 import hashlib
 import json
@@ -18,27 +18,27 @@ from storage.models import SCHEMA
 BATCH = 1000
 """How many rows are in memory at once."""
 TABLES = SCHEMA.sorted_tables
-"""All tables, each behind those that its foreign keys refer to."""
+"""All tables, each after those that its foreign keys refer to."""
 
 _Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a table holds: the number of rows, and a digest of their values that does not depend on their order."""
+    """The content of a table: the number of rows, and a digest of their values that does not depend on their order."""
 
     rows: int = 0
     digest: int = 0
 
     def with_row(self, row: _Row) -> "Content":
-        """Return the content with one row more."""
+        """Return the content with one more row."""
         line = json.dumps(row, default=_plain, sort_keys=True)
         value = int.from_bytes(hashlib.sha256(line.encode()).digest(), "big")
         return Content(self.rows + 1, (self.digest + value) % 2**256)
 
 
 async def content(connection: AsyncConnection, table: Table) -> Content:
-    """Read a table."""
+    """Read a table and return its content."""
     found = Content()
     async for rows in _batches(connection, table):
         for row in rows:
@@ -60,7 +60,7 @@ async def copy(source: AsyncConnection, target: AsyncConnection, table: Table) -
 
 
 async def continue_numbers(source: AsyncConnection, target: AsyncConnection) -> None:
-    """Let PostgreSQL number new rows behind all that the SQLite database has ever had, also deleted ones."""
+    """Set PostgreSQL's sequences beyond every row number that SQLite has ever assigned, also to deleted rows."""
     ever = await source.execute(text("SELECT name, seq FROM sqlite_sequence"))
     last = {row.name: row.seq for row in ever}
     for table in TABLES:
@@ -100,7 +100,7 @@ async def _insert(target: AsyncConnection, table: Table, rows: list[_Row]) -> No
 
 
 def _is_refusal(error: DBAPIError) -> bool:
-    """Return whether a value or a constraint is the reason."""
+    """Return whether a value or a constraint caused the error."""
     cause = error.orig.__cause__ if error.orig else None
     return isinstance(error, IntegrityError | DataError) or isinstance(cause, PostgresDataError)
 
@@ -111,7 +111,7 @@ def _reason(error: DBAPIError) -> str:
 
 
 def _plain(value: object) -> object:
-    """Return what JSON can hold of a value that it has no form for."""
+    """Convert a value that JSON does not support."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, frozenset):

@@ -43,15 +43,15 @@ from storage.voices import VoiceRepository
 TRASH_KEPT = timedelta(days=7)
 """How long files in the trash can be restored."""
 COPY_KEPT = timedelta(hours=1)
-"""How long a disk keeps copies and work in progress that may be another process's; longer than a round of attempts to
-send a result."""
+"""How long this disk keeps copies and work in progress of jobs that another process may have finished; longer than a
+round of attempts to send a result."""
 FEW_VOICES = 3
-"""How many voice folders without a row a crash explains, in any database."""
+"""The number of voice folders without a row that a crash explains, in a database of any size."""
 SWEPT_SHARE = 0.1
 """The share of voice folders that may lack a row in a larger database."""
 
 RESERVE = "reserve"
-"""The name of the file that keeps room for deletions."""
+"""The name of the file that reserves disk space for deletions."""
 
 _log = structlog.get_logger(__name__)
 
@@ -107,11 +107,12 @@ class Storage:
 
         Creates what is missing and upgrades an older database. Unless another process uses the same folder, it also
         removes what a crash left behind: files without a row, which stay in the trash for TRASH_KEPT, and reserved
-        names whose job is over. `busy_timeout`: seconds to wait for a lock. `reserves`: some room on the disk is kept
-        for deletions. `shards`: the servers of this process; the others are those of other processes on the same
-        PostgreSQL database. `bucket`: holds uploads, voices and results, in place of `data_dir`. Raises Unavailable
-        with a sentence for the owner, also if the database and the folder do not belong together or too many voices
-        lack a row.
+        names whose job has ended.
+
+        `busy_timeout`: seconds to wait for a lock. `reserves`: reserve disk space for deletions. `shards`: the servers
+        of this process; other processes on the same PostgreSQL database serve the rest. `bucket`: holds uploads,
+        voices and results in place of `data_dir`. Raises Unavailable with a sentence for the owner, also if the
+        database and the folder do not belong together or too many voices lack a row.
         """
         with _errors_for_the_owner(data_dir, bucket):
             files = FileStore(data_dir) if bucket is None else SharedFiles(data_dir, bucket)
@@ -146,7 +147,7 @@ class Storage:
 
     @asynccontextmanager
     async def in_turn(self) -> AsyncIterator[None]:
-        """Wait until no other process is in its turn."""
+        """Hold a lock that only one process can hold at a time. Waits for it."""
         if self._locks is None:
             yield
             return
@@ -154,11 +155,11 @@ class Storage:
             yield
 
     async def claim_shards(self, refused: Callable[[BarkeepError], None], *, patience: float = 10.0) -> None:
-        """Take the shards for this process, until it ends.
+        """Claim this process's shards until it ends.
 
-        refused: called if another process took them while the connection to PostgreSQL was lost. patience: how many
-        seconds to wait for a process that just ends. Raises Conflict, with a sentence for the owner, if another process
-        has one of them.
+        refused: called if another process took a shard while the connection to PostgreSQL was lost. patience: seconds
+        to wait for a process that is just ending. Raises Conflict, with a sentence for the owner, if another process
+        has one of the shards.
         """
         if self._locks is not None:
             await self._locks.claim(self.shards, patience, refused)
@@ -167,13 +168,13 @@ class Storage:
         await self._folder_claim.take(process_name(), patience)
 
     async def leads(self) -> bool:
-        """Return whether this process does what only one of all has to do."""
+        """Return whether this process is the leader, which does the work that only one process has to do."""
         return self._locks is None or await self._locks.leads()
 
     async def listen(self, hear: Callable[[Notice | None], None]) -> None:
         """Call `hear` with each change that another process makes to this one's servers.
 
-        None: some may have been missed, because the connection to PostgreSQL was lost.
+        None: changes may have been missed, because the connection to PostgreSQL was lost.
         """
 
         def hear_own(notice: Notice | None) -> None:
@@ -184,9 +185,9 @@ class Storage:
             await self._locks.listen(hear_own)
 
     async def drop_copies(self) -> None:
-        """Delete what is on this disk for more than COPY_KEPT, of jobs that another process may have brought to an end.
+        """Delete files on this disk that are older than COPY_KEPT, of jobs that another process may have finished.
 
-        That is copies of their results, and work in progress, which has copies of voices and recordings.
+        These are copies of results, and work in progress, which has copies of voices and recordings.
         """
         before = self._clock() - COPY_KEPT
         await self.files.drop_copies(before)
@@ -214,7 +215,7 @@ class Storage:
             _log.warning("log_not_emptied", reason=error.message)
 
     async def keep_room(self) -> None:
-        """Keep some room on the disk for deletions again, once there is enough. Call it now and then."""
+        """Reserve disk space for deletions again, once there is enough. Call it regularly."""
         if self._reserve is not None:
             await asyncio.to_thread(self._reserve.take)
 
@@ -229,7 +230,7 @@ class Storage:
 
 
 def process_name() -> str:
-    """Return a name of this process for its owner."""
+    """Return the name of this process in messages to the owner."""
     return f"{socket.gethostname()}, process {os.getpid()}"
 
 
@@ -260,7 +261,7 @@ def _errors_for_the_owner(data_dir: Path, bucket: Bucket | None) -> Iterator[Non
 
 
 async def _tidy(sessions: Sessions, files: FileStore, clock: Clock) -> None:
-    """Remove what a crash left between two steps. Raises Unavailable if that concerns too many voices."""
+    """Remove rows and files that a crash left between two steps. Raises Unavailable if too many voices lack a row."""
     wanted = (*UNFINISHED, JobState.READY)
     in_work = exists().where(JobRow.voice_id == VoiceRow.id, JobRow.kind == JobKind.CLONE, JobRow.state.in_(UNFINISHED))
     async with sessions.write() as session:

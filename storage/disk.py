@@ -23,7 +23,7 @@ GONE = "That file no longer exists. It may just have been deleted."
 REFUSED = "Barkeep cannot use its data folder right now. Please tell the person who runs Barkeep."
 
 _LANES = 4
-"""How many threads move files at the same time."""
+"""The number of threads that move files at the same time."""
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Turn OSErrors into sentences for members and log the reason."""
+    """Turn OSErrors into NotFound or Unavailable, with a sentence for members, and log the reason."""
     try:
         yield
     except FileNotFoundError as error:
@@ -58,19 +58,19 @@ async def existing(path: Path) -> Path:
 
 
 async def in_thread(work: Callable[..., _T], *arguments: object) -> _T:
-    """Run what touches the disk in a thread. Raises NotFound or Unavailable as readable_errors does."""
+    """Run file operations in a thread. Raises NotFound or Unavailable as readable_errors does."""
     with readable_errors():
         return await asyncio.to_thread(work, *arguments)
 
 
 class QuickWork:
-    """Runs what takes no time on a disk that works, for several jobs in one thread: to change threads takes longer."""
+    """Runs file operations that are instant on a working disk, in batches: switching threads takes longer."""
 
     def __init__(self) -> None:
         self._group: GroupCommit[object, Callable[[], Any], Any] = GroupCommit(self._run)
 
     async def do(self, work: Callable[..., _T], *arguments: object) -> _T:
-        """Run it, with what else is asked for meanwhile. Raises NotFound or Unavailable as readable_errors does."""
+        """Run an operation in the next batch. Raises NotFound or Unavailable as readable_errors does."""
         outcome = await self._group.do(object(), partial(work, *arguments))
         with readable_errors():
             if isinstance(outcome, Exception):
@@ -82,16 +82,16 @@ class QuickWork:
 
 
 class DurableMoves:
-    """Moves files durably. What is asked for meanwhile shares threads, and a sync of the folder that gets the files.
+    """Moves files durably, with group commit: moves that arrive meanwhile share a thread and a sync of the folder.
 
-    Several threads, since each waits for its disk: a sync takes milliseconds on some.
+    Several threads are used, because each waits for its disk: on some, a sync takes milliseconds.
     """
 
     def __init__(self) -> None:
         self._lanes = cycle([GroupCommit[Path, Path, Exception](self._run) for _ in range(_LANES)])
 
     async def do(self, source: Path, target: Path) -> None:
-        """Move a file. The call can be repeated. Raises NotFound or Unavailable as readable_errors does."""
+        """Move a file. Idempotent. Raises NotFound or Unavailable as readable_errors does."""
         error = await next(self._lanes).do(target, source)
         with readable_errors():
             if error is not None:
@@ -102,15 +102,15 @@ class DurableMoves:
 
 
 def _move_all(sources: dict[Path, Path]) -> dict[Path, Exception]:
-    """Move files, by target. Return the errors."""
+    """Move files, given by target. Return the errors by target."""
     outcomes = {target: _outcome(partial(_place, source, target)) for target, source in sources.items()}
     folders = {folder: _outcome(partial(sync, folder)) for folder in {target.parent for target in sources}}
-    found = {target: outcome or folders[target.parent] for target, outcome in outcomes.items()}
-    return {target: error for target, error in found.items() if error is not None}
+    errors = {target: outcome or folders[target.parent] for target, outcome in outcomes.items()}
+    return {target: error for target, error in errors.items() if error is not None}
 
 
 def move(source: Path, target: Path) -> None:
-    """Move a file durably. The call can be repeated."""
+    """Move a file durably. Idempotent."""
     _place(source, target)
     sync(target.parent)
 
@@ -153,14 +153,14 @@ def make_folder(folder: Path) -> None:
 
 
 def link(file: Path, kept: Path) -> None:
-    """Give a file a second name, or copy it where there are none."""
+    """Hard-link a file as `kept`, or copy it if the file system has no hard links."""
     kept.parent.mkdir(modes.FOLDER, exist_ok=True)
     kept.unlink(missing_ok=True)
     try:
         kept.hardlink_to(file)
     except FileNotFoundError:
         raise
-    except OSError:  # Some file systems have no second names.
+    except OSError:  # Some file systems have no hard links.
         shutil.copyfile(file, kept)
 
 
@@ -173,19 +173,19 @@ def remove_folder(folder: Path, temporary: Path) -> None:
 
 
 def discard_folder(folder: Path, temporary: Path) -> None:
-    """Rename a folder away, then delete it. After a power failure it may be there. Does nothing if there is none."""
+    """Rename a folder away, then delete it. A power failure can undo both. Does nothing if there is none."""
     with suppress(FileNotFoundError):
         folder.rename(temporary)
         shutil.rmtree(temporary)
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names of what is in a folder."""
+    """Return the names of a folder's entries."""
     return [path.name for path in folder.iterdir()]
 
 
 def remove_all(folder: Path) -> int:
-    """Delete what is in a folder. Return how many files and folders there were."""
+    """Delete the files and folders in a folder. Return their number."""
     paths = list(folder.iterdir())
     for path in paths:
         delete(path)
@@ -193,5 +193,5 @@ def remove_all(folder: Path) -> int:
 
 
 def delete(path: Path) -> None:
-    """Delete a file, or a folder with what is in it."""
+    """Delete a file, or a folder with its contents."""
     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

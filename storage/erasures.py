@@ -1,7 +1,7 @@
-"""What was deleted a short while ago, so that nothing that was begun before is stored after it.
+"""Erasures: records of recent deletions, so that a request that began before a deletion stores nothing after it.
 
-Who reads something that is stored later, such as an upload, first asks for the `latest` erasure. The transaction that
-stores it checks that no newer one concerns it.
+Code that reads data to store later, such as an upload, first reads the `latest` erasure. The transaction that stores
+the data checks that no newer erasure concerns them.
 """
 
 from sqlalchemy import delete, func, select
@@ -23,13 +23,13 @@ class ErasureRepository(Repository):
             return await session.scalar(newest) or 0
 
     async def note(self, guild_id: int, member_id: int) -> None:
-        """Note that what belongs to a member is deleted. Call it before anything is deleted."""
+        """Record that a member's data are being deleted. Call it before anything is deleted."""
         async with self._sessions.write(deletes=True) as session:
             await lock_guild(session, guild_id)
             session.add(ErasureRow(guild_id=guild_id, member_id=member_id, at=self._clock()))
 
     async def prune(self) -> None:
-        """Delete what is more than an hour old: nothing that is stored was begun before."""
+        """Delete erasures that are more than an hour old: no request takes so long before it is stored."""
         async with self._sessions.write(deletes=True) as session:
             await session.execute(delete(ErasureRow).where(ErasureRow.at <= self._clock() - HOUR))
 
@@ -37,7 +37,7 @@ class ErasureRepository(Repository):
 async def check_not_erased(session: AsyncSession, guild_id: int, since: int | None, *member_ids: int | None) -> None:
     """Raise Conflict if the server, or one of these members there, was erased after the erasure `since`.
 
-    None: nothing is checked. Call it while holding the server's lock.
+    With None, nothing is checked. Call it while holding the server's write lock.
     """
     if since is None:
         return

@@ -1,9 +1,9 @@
 """The files beside the rows: uploads, work in progress, voices and results, named by ids and keys.
 
 A file or folder appears under its final name only when it is complete and on disk: it is written under `tmp`, synced
-and renamed, and the folder that now holds it is synced. `sweep` moves what a crash left behind, and what no row refers
-to, to the trash, where it is deleted days later. Dropped files are deleted immediately. Keys and file names come from
-Barkeep, never from users; a key that contains a path raises ValueError.
+and renamed, and the folder that now holds it is synced. `sweep` moves files without a row, such as those left by a
+crash, to the trash, where they are deleted days later. Dropped files are deleted immediately. Keys and file names come
+from Barkeep, never from users; a key that contains a path raises ValueError.
 
     tmp/  uploads/KEY  staging/JOB/  voices/GUILD-VOICE/NAME  results/JOB.ogg  aloud/JOB/NAME
     trash/SECONDS-NUMBER-FOLDER-NAME  installation-id
@@ -58,7 +58,7 @@ class FileStore:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.place = f"the data folder {data_dir.absolute()}"
-        """Where voices are kept, in a sentence for the owner."""
+        """Where voices are stored, in words for messages to the owner."""
         self._installation_id = data_dir / "installation-id"
         self._trash = data_dir / "trash"
         self._tmp = data_dir / "tmp"
@@ -94,12 +94,12 @@ class FileStore:
         await self._put(self.upload(key), data)
 
     async def upload_for_job(self, job_id: str) -> Path:
-        """Return a job's upload as a file that is there as long as the job's staging folder. Raises NotFound."""
+        """Return a job's upload as a file that exists as long as the job's staging folder. Raises NotFound."""
         return await existing(self.upload(job_id))
 
     @asynccontextmanager
     async def upload_at_hand(self, key: str) -> AsyncIterator[Path]:
-        """An upload as a file that is there inside the `with`. Raises NotFound."""
+        """An upload as a file that exists inside the `with`. Raises NotFound."""
         yield await existing(self.upload(key))
 
     async def drop_upload(self, key: str) -> None:
@@ -126,7 +126,7 @@ class FileStore:
 
     @asynccontextmanager
     async def briefly(self, data: bytes) -> AsyncIterator[Path]:
-        """A file that is there inside the `with` only. What a crash leaves of it is deleted by the next `sweep`."""
+        """A temporary file that exists inside the `with`. After a crash the next `sweep` deletes it."""
         path = await self._put(self._temporary(), data)
         try:
             yield path
@@ -149,7 +149,7 @@ class FileStore:
     async def adopt_voice(self, guild_id: int, voice_id: int, staging: Path, names: Iterable[str]) -> None:
         """Move the files `names` from a staging folder into the voice's folder; other files there stay.
 
-        A new voice's folder appears with all its files at once. The call can be repeated after a crash.
+        A new voice's folder appears with all its files at once. Idempotent, so that it can be repeated after a crash.
         Raises Unavailable if a file is in neither folder.
         """
         safe = [checked(NAME, name) for name in names]
@@ -167,7 +167,7 @@ class FileStore:
             raise
 
     async def voice_file_for_job(self, job_id: str, guild_id: int, voice_id: int, name: str) -> Path:
-        """Return a file of a voice that is there as long as the job's staging folder. Raises NotFound."""
+        """Return a file of a voice that exists as long as the job's staging folder. Raises NotFound."""
         return await existing(self.voice_file(guild_id, voice_id, name))
 
     async def read_voice_file(self, guild_id: int, voice_id: int, name: str) -> bytes:
@@ -179,7 +179,7 @@ class FileStore:
         await in_thread(remove_folder, self.voice_dir(guild_id, voice_id), self._temporary())
 
     async def keep_result(self, job_id: str, file: Path) -> None:
-        """Move a finished Ogg file out of staging until it is delivered. The call can be repeated."""
+        """Move a finished Ogg file out of staging, to be kept until it is delivered. Idempotent."""
         await self._moves.do(file, self._result(job_id))
 
     async def result(self, job_id: str) -> Path | None:
@@ -192,16 +192,16 @@ class FileStore:
         await self._quick.do(self._result(job_id).unlink, True)
 
     async def drop_copies(self, before: datetime) -> None:
-        """Delete copies on this disk, made before `before`, of results that are kept elsewhere. Here are none."""
+        """Delete copies on this disk, made before `before`, of results that are kept elsewhere. This store has none."""
 
     async def keep_aloud(self, job_id: str, file: Path) -> Path:
-        """Keep a second name of a finished file, for as long as it is heard in a voice channel."""
+        """Hard-link a finished file, so that it exists until `drop_aloud`, for a voice channel. Return the link."""
         kept = self._aloud / checked(KEY, job_id) / checked(NAME, file.name)
-        await self._quick.do(link, file, kept)  # as the removal, which may be asked for meanwhile
+        await self._quick.do(link, file, kept)  # in the same queue as `drop_aloud`, which may be called meanwhile
         return kept
 
     async def drop_aloud(self, job_id: str) -> None:
-        """Remove what was kept to be heard, if there is any."""
+        """Delete the files that `keep_aloud` linked for a job, if there are any."""
         await self._quick.do(discard_folder, self._aloud / checked(KEY, job_id), self._temporary())
 
     async def drop_many(self, keys: Collection[str]) -> None:
@@ -212,7 +212,7 @@ class FileStore:
     async def sweep(
         self, voice_ids: set[tuple[int, int]], job_ids: set[str], upload_keys: set[str], *, now: datetime
     ) -> int:
-        """Move every unclaimed file and folder to the trash and delete half-written files. Return how many there were.
+        """Move every unclaimed file and folder to the trash and delete half-written files. Return their number.
 
         `voice_ids`: (guild, voice) of all voices. `job_ids`: jobs whose staging folder or result is still needed.
         Call it at start-up only, while no other process uses the folder: a file can be older than the row that refers
@@ -230,11 +230,11 @@ class FileStore:
     async def _sweep_disk(self, claims: list[tuple[Path, Callable[[Path], bool]]], now: datetime) -> int:
         """Move what is not claimed in these folders to the trash, and delete half-written files."""
         half_written = await in_thread(remove_all, self._tmp)
-        await in_thread(remove_all, self._aloud)  # what an earlier process was playing
+        await in_thread(remove_all, self._aloud)  # files that an earlier process was playing
         return half_written + await in_thread(self._sweep, claims, int(now.timestamp()))
 
     async def empty_trash(self, before: datetime) -> None:
-        """Delete what was moved to the trash before `before`."""
+        """Delete files that were moved to the trash before `before`."""
         await in_thread(self._empty_trash, before.timestamp())
 
     def _prepare(self) -> None:
@@ -319,7 +319,7 @@ class FileStore:
 
 
 def checked(pattern: re.Pattern[str], word: str) -> str:
-    """Return a key or name that leads out of no folder. Raises ValueError for another one."""
+    """Return a key or name that contains no path. Raises ValueError for any other."""
     if not pattern.fullmatch(word):
         raise ValueError(f"not a key or name for a file: {word!r}")
     return word

@@ -1,4 +1,4 @@
-"""Locks on the data folder: one bot process serves the servers of an SQLite file, and one at most cleans up.
+"""Locks on the data folder: only one bot process serves an SQLite file, and at most one cleans up.
 
 The kernel releases both when their process dies.
 """
@@ -19,9 +19,9 @@ _TRY_SECONDS = 0.25
 
 
 class InUse:
-    """A lock file, shared by all processes with this folder open.
+    """A lock file, shared by all processes that have this folder open.
 
-    locks: the same among the processes of a PostgreSQL database, which may run on several machines.
+    locks: the corresponding locks of the processes on a PostgreSQL database, which may run on several machines.
     """
 
     def __init__(self, data_dir: Path, locks: ProcessLocks | None = None) -> None:
@@ -33,7 +33,7 @@ class InUse:
         return _taken(self._file) and (self._locks is None or await self._locks.alone())
 
     def kept_alone(self) -> AbstractAsyncContextManager[None]:
-        """Interrupt what is inside with Unavailable if it is not certain any more that this process is alone."""
+        """Interrupt the `with` block with Unavailable once it is uncertain whether this process is alone."""
         return nullcontext() if self._locks is None else self._locks.kept_alone()
 
     async def share(self) -> None:
@@ -55,7 +55,7 @@ class FolderClaim:
         self._file = _opened(data_dir / "bot.lock", "a+b")
 
     async def take(self, name: str, patience: float) -> None:
-        """Take the lock. Waits up to `patience` seconds for a process that just ends.
+        """Take the lock. Waits up to `patience` seconds for a process that is just ending.
 
         name: of this process. Raises Conflict, with a sentence for the owner, if another process has it.
         """

@@ -1,4 +1,4 @@
-"""Group commit: what is asked for while a statement is under way is done by the next one, for all rows at once."""
+"""Group commit: requests that arrive while a statement runs are handled together by the next statement."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
@@ -13,20 +13,20 @@ from sqlalchemy.types import TypeEngine
 from storage.sessions import is_refusal
 
 MOST = 100
-"""How many rows one statement takes."""
+"""The maximum number of rows in one statement."""
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 Given = Mapping[str, ColumnElement[Any]]
-"""The columns that are given to a statement, by name."""
+"""The input columns of a statement, by name."""
 
 
 class Statement:
-    """A statement for one row or, on PostgreSQL, for several at once.
+    """A statement that is executed for one row of input or, on PostgreSQL, for a batch of rows at once.
 
-    build: makes the statement from the columns that it is given. types: those of these columns, by name.
+    build: makes the statement from its input columns. types: the types of the input columns, by name.
     """
 
     def __init__(self, build: Callable[[Given], Executable], types: Mapping[str, TypeEngine[Any]]) -> None:
@@ -38,34 +38,35 @@ class Statement:
         self._several = build({name: given.c[name] for name in types})
 
     async def run(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Row[Any]]:
-        """Run it with a value for every column in each row. Return what it found for all of them, in no order."""
+        """Execute the statement for rows of input. Return the resulting rows, in no particular order."""
         if connection.dialect.name == "postgresql":
             columns = {name: [row[name] for row in rows] for name in self._names}
             return list(await connection.execute(self._several, columns))
-        given = [{name: row[name] for name in self._names} for row in rows]
-        return [found for row in given for found in await connection.execute(self._one, row)]
+        inputs = [{name: row[name] for name in self._names} for row in rows]
+        return [found for row in inputs for found in await connection.execute(self._one, row)]
 
 
 class _Result(asyncio.Future[Found]):
-    """What a call waits for. A caller that is cancelled gets its CancelledError when this is done, and not before.
+    """The result of a call. A cancelled caller gets its CancelledError only when the result is there.
 
-    By asyncio's rule for what cannot be cancelled; `asyncio.shield` takes two more callbacks for each call.
+    `cancel` returns False, asyncio's sign for a future that cannot be cancelled; `asyncio.shield` would take two more
+    callbacks for each call.
     """
 
     def cancel(self, msg: Any = None) -> bool:
-        """Refuse."""
+        """Refuse to be cancelled, so that no statement is interrupted."""
         return False
 
     def abandon(self) -> None:
-        """Cancel it, unless it is done."""
+        """Cancel the future, unless it is done."""
         super().cancel()
 
 
 class GroupCommit(Generic[Key, Item, Found]):
-    """Collects what is asked for while `work` is under way, and does all of it with the next call.
+    """Collects items while `work` runs, and passes all of them to its next call as a batch.
 
-    work: takes items by key, and returns what it found, by key. What the database refuses for several, or cannot be
-    sent, is tried for each alone, so that none fails because of another.
+    work: takes items by key and returns results by key. If the database refuses a batch, or the batch cannot be sent,
+    each item is tried alone, so that none fails because of another.
     """
 
     def __init__(self, work: Callable[[dict[Key, Item]], Awaitable[Mapping[Key, Found]]]) -> None:
@@ -74,9 +75,9 @@ class GroupCommit(Generic[Key, Item, Found]):
         self._task: asyncio.Task[None] | None = None
 
     async def do(self, key: Key, item: Item) -> Found | None:
-        """Return what `work` found for the key, or None. Two calls with one key are done one after the other.
+        """Return the result of `work` for the key, or None. Two calls with the same key run one after the other.
 
-        A call that is cancelled first waits until its work is done, so that no statement is interrupted.
+        A cancelled call first waits for its batch, so that no statement is interrupted.
         """
         while key in self._waiting:
             await asyncio.wait([self._waiting[key][1]])
@@ -89,7 +90,7 @@ class GroupCommit(Generic[Key, Item, Found]):
             return await result
         except asyncio.CancelledError:
             if not result.cancelled():
-                result.exception()  # Nothing else asks for it, and asyncio would complain.
+                result.exception()  # Nothing else retrieves it, and asyncio would log a warning.
             raise
 
     async def _run(self) -> None:
@@ -100,7 +101,7 @@ class GroupCommit(Generic[Key, Item, Found]):
             await self._do(batch)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """Cancel what waits if the task was cancelled, which may be before its first step."""
+        """Cancel the waiting calls if the task was cancelled, which may be before its first step."""
         if task.cancelled():
             for _, result in self._waiting.values():
                 result.abandon()
@@ -120,4 +121,4 @@ class GroupCommit(Generic[Key, Item, Found]):
                 result.set_result(found.get(key))
         finally:
             for _, result in batch.values():
-                result.abandon()  # only if this was cancelled: those that are done stay so
+                result.abandon()  # takes effect only if this task was cancelled: finished results stay

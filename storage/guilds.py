@@ -1,4 +1,4 @@
-"""What is stored of each server: settings, dictionary, the bot's voice channel; and the deletion of all its data."""
+"""The data of each server: settings, dictionary, the bot's voice channel; and the deletion of all of it."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
@@ -81,7 +81,7 @@ class GuildRepository(Repository):
     async def delete(self, guild_id: int) -> GuildRemains:
         """Delete every row of the server. Delete the returned files next; otherwise a sweep removes them.
 
-        What was begun before is no longer stored (storage.erasures).
+        Requests that began before are no longer stored (storage.erasures).
         """
         voices = select(VoiceRow.id).where(VoiceRow.guild_id == guild_id).order_by(VoiceRow.id)
         jobs = select(JobRow.id).where(JobRow.guild_id == guild_id).order_by(JobRow.sequence)
@@ -116,10 +116,10 @@ class PronunciationRepository(Repository):
         line: AuditLine,
         since: int | None = None,
     ) -> list[Pronunciation]:
-        """Store these, all or none, each in place of one with the same key. Return the entries that were replaced.
+        """Upsert entries by their keys, all or none. Return the entries that were replaced.
 
-        `by` and `line`: for the audit log. since: the latest erasure when it was begun. Raises LimitReached if the
-        server had more than `limit` afterwards, and Conflict if the server was deleted since.
+        `by` and `line`: for the audit log. since: the latest erasure when the request began. Raises LimitReached if the
+        server would have more than `limit` entries, and Conflict if the server was deleted since.
         """
         here = PronunciationRow.guild_id == guild_id
         async with self._sessions.write() as session:
@@ -162,7 +162,7 @@ class SeatRepository:
         self._shards = shards
 
     async def all(self) -> list[Seat]:
-        """Every seat in the servers of this process."""
+        """Return every seat in the servers of this process."""
         own = select(SeatRow).where(self._shards.matching(SeatRow.guild_id.expression))
         return await self._sessions.values(Seat, own.order_by(SeatRow.guild_id))
 
@@ -173,9 +173,9 @@ class SeatRepository:
             return None if row is None else row.as_value(Seat)
 
     async def take(self, guild_id: int, channel_id: int, since: int | None = None) -> Seat:
-        """Store the bot's seat in a server; it replaces an earlier one. The channel that is read aloud is kept.
+        """Upsert the bot's seat in a server, and return it. The channel that is read aloud is kept.
 
-        Returns the seat. since: the latest erasure when it was begun. Raises Conflict if the server was deleted since.
+        since: the latest erasure when the request began. Raises Conflict if the server was deleted since.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
@@ -185,7 +185,7 @@ class SeatRepository:
             return row.as_value(Seat)
 
     async def read(self, guild_id: int, channel_id: int | None) -> bool:
-        """Store which channel is read aloud in the server's voice channel. False without a seat there."""
+        """Store which channel is read aloud in the server's voice channel. Return False if there is no seat."""
         seat = update(SeatRow).where(SeatRow.guild_id == guild_id).values(read_channel_id=channel_id)
         async with self._sessions.write() as session:
             return await session.scalar(seat.returning(SeatRow.guild_id)) is not None

@@ -66,12 +66,12 @@ class Installation:
             return known is not None
 
     async def commands_digest(self) -> str | None:
-        """Return the digest of the commands that Discord has; None if they were never synced."""
+        """Return the digest of the commands that were synced to Discord; None if they were never synced."""
         async with self._sessions.read() as session:
             return await session.scalar(select(InstallationRow.commands_digest))
 
     async def note_commands(self, digest: str) -> None:
-        """Store the digest of the commands that Discord has."""
+        """Store the digest of the commands that were synced to Discord."""
         async with self._sessions.write() as session:
             await session.execute(update(InstallationRow).values(commands_digest=digest))
 
@@ -94,7 +94,7 @@ def _other_database(place: str) -> str:
 
 def _no_files(place: str, voices: int, database_id: str) -> str:
     return (
-        f"The database knows {voices} {'voice' if voices == 1 else 'voices'}, and {place} has files of none. Set "
+        f"The database has {voices} {'voice' if voices == 1 else 'voices'}, but {place} has files of none. Set "
         "DATA_DIR and FILES back to what was used before, or copy the folder voices from there. If those files are "
         f"lost, write {database_id} into a file installation-id there, and start again."
     )

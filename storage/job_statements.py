@@ -1,4 +1,4 @@
-"""The statements that every job passes through, built once: building one takes longer than PostgreSQL needs for it."""
+"""The statements that every job runs, built once: building one takes longer than PostgreSQL takes to execute it."""
 
 from functools import cache
 from typing import Any
@@ -57,10 +57,7 @@ ANSWERED = Statement(_answered, {"job_id": _type("id"), "now": _type("answered_a
 
 @cache
 def lease_answer(*, held: bool) -> Statement:
-    """Lease the answer of `job_id` to `owner` until `until`, if `held_by` has leased it.
-
-    held=False: if it is not leased.
-    """
+    """Lease the answer of `job_id` to `owner` until `until`, if `held_by` has leased it; held=False: if nobody has."""
 
     def build(given: Given) -> Update:
         lease_owner = _COLUMNS["lease_owner"]
@@ -73,15 +70,15 @@ def lease_answer(*, held: bool) -> Statement:
 
 
 _NO_WAIT = func.set_config("synchronous_commit", "off", True)
-"""Set for the transaction: PostgreSQL does not wait until the disk has it. Part of a statement, this takes no message
-of its own."""
+"""Turns synchronous commit off for the transaction: PostgreSQL does not wait for the disk. As part of the statement it
+needs no round trip of its own."""
 
 
 @cache
 def move(
     before: tuple[JobState, ...], names: tuple[str, ...], *, owned: bool, until: bool, waits: bool = True
 ) -> Statement:
-    """Set the columns `names` of `job_id` to `new_NAME`, if its state is one of `before`; to attempts, that is added.
+    """Set the columns `names` of `job_id` to `new_NAME`, if its state is one of `before`. `new_attempts` is added.
 
     owned: only if `held_by` holds the job. until: only if its lease ends at `leased_until`. waits: False lets a crash
     of PostgreSQL undo the change (on PostgreSQL only).

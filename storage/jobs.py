@@ -24,7 +24,7 @@ from storage.usage import usage
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 UNWANTED = (JobState.FAILED, JobState.CANCELLED)
-"""States in which nothing that the worker made is kept."""
+"""States in which the worker's output is deleted."""
 FINISHED = (*UNANSWERED, JobState.DELIVERED)
 BATCH = 500
 """How many old jobs are deleted in one transaction."""
@@ -33,7 +33,7 @@ BATCH = 500
 class JobRepository:
     """Jobs. Every method raises Unavailable as Sessions does.
 
-    shards: the servers of this process. "All servers" below are all of these.
+    shards: the servers of this process. "All servers" below means all of these.
     """
 
     def __init__(self, sessions: Sessions, clock: Clock, shards: Shards) -> None:
@@ -49,7 +49,7 @@ class JobRepository:
         return await self._found.do(job_id, {"job_id": job_id})
 
     async def queued(self, *, after: int = 0, limit: int | None = None) -> list[WaitingJob]:
-        """Return the queued jobs of all servers in order of acceptance, from behind sequence `after`."""
+        """Return the queued jobs of all servers, in order of acceptance, with a sequence above `after`."""
         fields = [getattr(JobRow, name) for name in WaitingJob.__dataclass_fields__]
         waiting = select(*fields).where(JobRow.state == JobState.QUEUED, JobRow.sequence > after, self._own)
         async with self._sessions.read() as session:
@@ -64,7 +64,7 @@ class JobRepository:
         return await self._select(JobRow.state == JobState.RUNNING, self._own)
 
     async def expired(self, now: datetime) -> list[JobRecord]:
-        """Return the running jobs of all servers whose lease has run out."""
+        """Return the running jobs of all servers whose lease has expired."""
         return await self._select(JobRow.state == JobState.RUNNING, JobRow.lease_until <= now, self._own)
 
     async def reserving(self) -> list[JobRecord]:
@@ -173,7 +173,7 @@ class JobRepository:
     ) -> JobRecord | None:
         """Put a job that `owner` holds back to its place in the queue.
 
-        until: the end of the lease, where another process takes the job from `owner`. If the lease was renewed in the
+        until: the end of the lease, if another process takes the job from `owner`. If the lease has been renewed in the
         meantime, `owner` is alive and keeps the job. refund_attempt: the job had begun and its worker was stopped on
         purpose, which does not count as an attempt.
         """
@@ -206,7 +206,7 @@ class JobRepository:
         return await self._change(ANSWERED, job_id, now=self._clock(), message=message_id)
 
     async def forget_text(self, job_id: str) -> None:
-        """Delete the text of a speech job, with what of it was left out, and keep the rest of its order and result."""
+        """Delete the text of a speech job from its order, and the list of left-out words from its result."""
         async with self._sessions.write(deletes=True) as session:
             row = await session.scalar(select(JobRow).where(JobRow.id == job_id).with_for_update())
             if row is not None:
@@ -214,14 +214,15 @@ class JobRepository:
                 row.result = row.result and {name: value for name, value in row.result.items() if name != "left_out"}
 
     async def usage(self, guild_id: int, since: datetime, *, member_id: int | None = None) -> Usage:
-        """Return what a server, or one of its members, has used since `since`. See storage.usage."""
+        """Return the usage of a server, or of one of its members, since `since`. See storage.usage."""
         async with self._sessions.read() as session:
             return await usage(session, guild_id, since, member_id)
 
     async def delete_finished(self, before_by_guild: Mapping[int, datetime], *, limit: int = BATCH) -> list[str]:
-        """Delete jobs that finished before the given time of their server, delivered or not. Return their ids.
+        """Delete jobs that finished before their server's cutoff, delivered or not. Return their ids.
 
-        Deletes at most `limit` in one transaction, so that other writers get their turn; call it until it returns none.
+        Deletes at most `limit` in one transaction, so that other writers do not wait long; call it until it returns
+        none.
         """
         guilds_by_moment: defaultdict[datetime, list[int]] = defaultdict(list)
         for guild_id, before in before_by_guild.items():
@@ -281,9 +282,10 @@ class JobRepository:
         waits: bool = True,
         **values: Any,
     ) -> JobRecord | None:
-        """Compare and set in one statement. With `owner`, only if `owner` holds the job; with `until`, until then.
+        """Compare and set in one statement.
 
-        waits: until the disk has it. values: the new ones; `attempts` are added.
+        owner: only if it holds the job. until: only if the lease ends then. waits: wait until the change is on disk.
+        values: the new values by column; `attempts` is added to the old value.
         """
         waits = waits or self._sessions.engine.dialect.name == "sqlite"
         moved = move(tuple(before), tuple(values), owned=owner is not None, until=until is not None, waits=waits)
@@ -297,7 +299,7 @@ class JobRepository:
             return record_of(found[0]) if found else None
 
     async def _change(self, statement: Statement, job_id: str, **given: Any) -> JobRecord | None:
-        """Run a statement that changes the job, together with the same change of other jobs."""
+        """Run a statement that changes the job, in a batch with the same change of other jobs."""
         if statement not in self._changed:
             self._changed[statement] = GroupCommit(partial(self._run, statement, writes=True))
         return await self._changed[statement].do(job_id, given | {"job_id": job_id})

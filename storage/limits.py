@@ -1,7 +1,7 @@
 """The limits of a server, checked inside the transaction that uses them, and those of a member in all servers.
 
-Call the functions while holding the server's lock (storage.sessions.lock_guild).
-Hours and days are spans that end now, not calendar hours and days.
+Call the functions while holding the server's write lock (storage.sessions.lock_guild).
+Hours and days are sliding windows that end now, not calendar hours and days.
 """
 
 import math
@@ -16,7 +16,8 @@ from storage.records import Asked, GuildSettings
 from storage.sessions import Repository
 
 SKEW = timedelta(minutes=5)
-"""How far the clocks of two processes may differ. Later entries come from a wrong clock and do not count."""
+"""How far the clocks of two processes may differ. Entries further in the future are due to a wrong clock and do not
+count."""
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -25,11 +26,11 @@ _BY_MODERATORS = "A moderator can change the limit."
 _USED = union_all(
     *(select(row.guild_id, row.member_id, row.created_at, row.audio_seconds, row.hourly) for row in (JobRow, SpentRow))
 ).subquery("used")
-"""What counts against the limits: existing jobs, and those of the last day that were deleted."""
+"""The usage that counts against the limits: of existing jobs, and of jobs of the last day that were deleted."""
 
 
 async def delete_jobs(session: AsyncSession, now: datetime, *which: ColumnElement[bool]) -> list[str]:
-    """Delete jobs and return their ids. What they used counts for a day, so that deleting makes no room."""
+    """Delete jobs and return their ids. Their usage counts for a day, so that deleting does not reset a limit."""
     used = select(JobRow.guild_id, JobRow.member_id, JobRow.created_at, JobRow.audio_seconds, JobRow.hourly)
     columns = (
         SpentRow.guild_id,
@@ -107,7 +108,7 @@ async def check_seconds(
 
 
 class HourlyCounts(Repository):
-    """The requests of members that are not jobs, in all servers and for all processes together.
+    """Counts members' requests that are not jobs, in all servers and for all processes together.
 
     Every method raises Unavailable as Sessions does.
     """
@@ -178,14 +179,14 @@ def _within(span: timedelta, now: datetime) -> tuple[ColumnElement[bool], Column
 
 
 def again(free_at: datetime, now: datetime) -> str:
-    """Say when a request will be allowed again."""
+    """Return a sentence that says when a request will be allowed again."""
     minutes = max(1, math.ceil((free_at - now).total_seconds() / 60))
     wait = _counted(minutes, "minute") if minutes < 100 else f"about {_counted(round(minutes / 60), 'hour')}"
     return f"Please try again in {wait}."
 
 
 def _shorter_or_again(limit: int, free_at: datetime, now: datetime) -> str:
-    """Say what to do about speech beyond the limit of a day; NEVER: it is longer than the limit."""
+    """Return a sentence that says what to do about speech over the daily limit. NEVER: it is longer than the limit."""
     if free_at != NEVER:
         return again(free_at, now)
     return _BY_MODERATORS if limit <= 0 else "Shorten the text, or ask a moderator to change the limit."

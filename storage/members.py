@@ -1,4 +1,4 @@
-"""What is stored about the members of each server: their default voice, and whether they are blocked."""
+"""The members of each server: default voices, blocks, absences, and exclusions from being read aloud."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ class MemberRepository(Repository):
     async def servers_of(self, member_id: int) -> list[int]:
         """Return the servers that store anything about the member, besides the usage of deleted jobs.
 
-        Every table is asked by its index for each server, so that no table needs another one for this.
+        Every table is searched by its index on the server, so that none needs another index for this.
         """
         here = GuildRow.guild_id
         shared = select(VoiceRow.guild_id).join(ShareRow, ShareRow.voice_id == VoiceRow.id)
@@ -79,7 +79,7 @@ class MemberRepository(Repository):
         return await self._set(guild_id, member_id, blocked_at=None, blocked_by=None, block_reason="")
 
     async def note_presence(self, guild_id: int, member_id: int, *, left: bool) -> timedelta | None:
-        """Note whether the member has left the server. Return how long that has been known; None if they are there.
+        """Record whether the member has left the server. Return how long that has been known; None if they are there.
 
         Raises NotFound for a member who has no voice there, who may just have had their data deleted.
         """
@@ -101,15 +101,15 @@ class MemberRepository(Repository):
         return await self._sessions.values(MemberRecord, latest_first)
 
     async def set_unread(self, guild_id: int, member_id: int, *, unread: bool) -> MemberRecord:
-        """Keep whether the member wants their messages read aloud."""
+        """Store whether the member excludes their messages from being read aloud."""
         return await self._set(guild_id, member_id, unread=unread)
 
     async def set_ignored(self, guild_id: int, member_id: int, *, ignored: bool) -> MemberRecord:
-        """Keep whether the moderators want the member's messages read aloud."""
+        """Store whether moderators exclude the member's messages from being read aloud."""
         return await self._set(guild_id, member_id, ignored=ignored)
 
     async def ignored(self, guild_id: int) -> list[int]:
-        """Return the members whose messages moderators do not want read aloud."""
+        """Return the members whose messages moderators excluded from being read aloud."""
         async with self._sessions.read() as session:
             theirs = select(MemberRow.member_id).where(MemberRow.guild_id == guild_id, MemberRow.ignored)
             return list(await session.scalars(theirs.order_by(MemberRow.member_id)))
@@ -117,8 +117,7 @@ class MemberRepository(Repository):
     async def forget(self, guild_id: int, member_id: int) -> None:
         """Delete the member's data, and the shares of other members' voices with them.
 
-        A block stays, and that messages are not read aloud: they are decisions of the server or of the member that
-        deleting their data would lift.
+        A block stays, and so do exclusions from being read aloud: deleting data must not lift these decisions.
         """
         shared_with_them = (
             ShareRow.is_role == false(),

@@ -1,4 +1,4 @@
-"""Every table: the whole schema.
+"""The tables of the schema.
 
 Deleting a server's row in `guilds` deletes everything of that server, through foreign keys. Jobs refer to their voice
 without a foreign key on purpose: the job of a deleted voice must still show that it had one, and row ids are never
@@ -19,7 +19,7 @@ from storage.records import Asked, ChannelOutput, JobKind, JobState, Visibility,
 class InstallationRow(Base):
     """The only row: the data folder and the Discord application that the database belongs to.
 
-    `commands_digest`: of the commands that Discord has.
+    `commands_digest`: of the commands that were synced to Discord.
     """
 
     __tablename__ = "installation"
@@ -73,7 +73,7 @@ class SettingsRow(Base):
 
 
 class SeatRow(Base):
-    """The voice channel of a server that the bot sits in."""
+    """The bot's voice channel in a server."""
 
     __tablename__ = "seats"
 
@@ -83,7 +83,7 @@ class SeatRow(Base):
 
 
 class VoiceRow(Base):
-    """A voice of a server's library. `name_key` decides whether two names are the same; searches use `name_folded`."""
+    """A voice of a server's library. `name_key` is unique in the server; searches use `name_folded`."""
 
     __tablename__ = "voices"
     __table_args__ = (
@@ -186,7 +186,7 @@ Index("ix_jobs_without_answer", JobRow.sequence, sqlite_where=_IN_SQL, postgresq
 
 
 class SpentRow(Base):
-    """What a job that was deleted early, or an import, used of the limits. It says nothing about the content."""
+    """The usage of an import or a deleted job, which counts against the limits. It says nothing about the content."""
 
     __tablename__ = "spent"
     __table_args__ = (Index(None, "guild_id", "created_at"),)
@@ -200,7 +200,7 @@ class SpentRow(Base):
 
 
 class AskedRow(Base):
-    """A request of a member that counts for an hour and is not a job. It belongs to no server."""
+    """A request of a member that is not a job and counts against an hourly limit. It belongs to no server."""
 
     __tablename__ = "asked"
     __table_args__ = (Index(None, "member_id", "kind", "asked_at"),)
@@ -212,7 +212,7 @@ class AskedRow(Base):
 
 
 class ErasureRow(Base):
-    """That everything of a member, or of a whole server (None), was deleted. It outlives the server's row."""
+    """A deletion of the data of a member, or of a whole server (`member_id` None). It outlives the server's row."""
 
     __tablename__ = "erasures"
     __table_args__ = (Index(None, "guild_id", "id"), {"sqlite_autoincrement": True})
@@ -236,7 +236,7 @@ class PronunciationRow(Base):
 
 
 class MemberRow(Base):
-    """What is stored about a member of a server."""
+    """A member of a server."""
 
     __tablename__ = "members"
 
@@ -305,7 +305,7 @@ class ConsentRequestRow(Base):
 
 
 class SpokenConsentRow(Base):
-    """A sentence of consent. Once it was said it goes with the voice that it allows."""
+    """A sentence of consent. Once it was said, it is deleted with the voice that it allows."""
 
     __tablename__ = "spoken_consents"
     __table_args__ = (Index(None, "guild_id", "member_id"), Index(None, "voice_id"))

@@ -6,7 +6,7 @@
 The source is the database that the settings name today, and DATA_DIR; it is only read, and must not be in use. All rows
 are copied and compared in one transaction on the target: if the command is stopped, nothing is stored, and it can be
 run again. With FILES=s3://... in the settings, voices, uploads and results are copied there and compared first;
-else they stay where they are. Exit codes are those of bot.py.
+otherwise they stay where they are. Exit codes are those of bot.py.
 """
 
 import argparse
@@ -61,8 +61,8 @@ async def move(source: str, data_dir: Path, target: str, say: Say, bucket: Bucke
     """Copy the database at the SQLAlchemy URL `source`, which belongs to `data_dir`, to the one at `target`.
 
     `bucket`: the files in `data_dir` are copied there first. If an earlier run copied the database, the two are only
-    compared. Raises InvalidInput for a URL that does not fit, and
-    Unavailable with a sentence for the owner; nothing was changed then.
+    compared. Raises InvalidInput for an unsuitable URL, and Unavailable with a sentence for the owner; the target is
+    unchanged then.
     """
     path = _sqlite_file(source)
     sessions = Sessions(_postgres(target), busy_timeout=10)
@@ -151,7 +151,7 @@ async def _unused(data_dir: Path) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _snapshot(path: Path) -> AsyncIterator[AsyncConnection]:
-    """A connection that sees one state of the file and cannot change it."""
+    """A read-only connection that sees one snapshot of the file."""
     read_only = URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
     engine = create_async_engine(read_only, hide_parameters=True)
     try:
@@ -163,7 +163,7 @@ async def _snapshot(path: Path) -> AsyncIterator[AsyncConnection]:
 
 
 async def _check_source(reading: AsyncConnection, data_dir: Path, bucket: Bucket | None) -> str:
-    """Return the id of the installation, which the data folder has too, or the bucket if it is in use already."""
+    """Return the id of the installation. Raises Unavailable unless the data folder or the bucket has it, too."""
     places: list[FileStore] = [FileStore(data_dir)]
     if bucket is not None:
         await bucket.check()
@@ -201,7 +201,7 @@ async def _is_filled(writing: AsyncConnection, installation_id: str) -> bool:
         raise Unavailable(
             "The database that --to names has the data of another installation. Name an empty one. " + _NOTHING_CHANGED
         )
-    if filled == [InstallationRow.__tablename__]:  # A bot was started with it, and stored nothing else.
+    if filled == [InstallationRow.__tablename__]:  # A bot was started with the target, and stored nothing else.
         await writing.execute(delete(InstallationRow))
         return False
     return bool(filled)
@@ -251,7 +251,7 @@ def _errors_of_the_file() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run as the arguments say. Returns the exit code."""
+    """Run the command. Returns the exit code."""
     parser = argparse.ArgumentParser(
         "python -m storage.move", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -11,12 +11,12 @@ from storage.disk import read_file
 from storage.shared_files import SharedFiles
 
 FOLDERS = ("voices", "uploads", "results")
-"""They have the same names on disk and in a bucket."""
+"""The folders with lasting files. They have the same names on disk and in a bucket."""
 
 
 @dataclass(frozen=True)
 class Copied:
-    """How many files the bucket has now, how many of them were there before, and their bytes together."""
+    """The number of files in the bucket now, how many of them were there before, and their total size in bytes."""
 
     files: int
     before: int
@@ -24,7 +24,7 @@ class Copied:
 
 
 async def copy_files(data_dir: Path, bucket: Bucket, installation_id: str) -> Copied:
-    """Copy each file, read it back and compare it. What is there already is compared only.
+    """Copy each file, read it back and compare it. Files that are there already are only compared.
 
     Raises Unavailable, with a sentence for the owner, if the bucket cannot be used, belongs to another installation or
     has another file of the same name. Nothing in it is replaced or deleted.
@@ -43,7 +43,7 @@ async def copy_files(data_dir: Path, bucket: Bucket, installation_id: str) -> Co
 
 
 async def _claim(shared: SharedFiles, bucket: Bucket, installation_id: str) -> None:
-    """Store the id first, so that a second run knows what the first one copied."""
+    """Store the installation's id in the bucket first, so that a second run recognises the files of the first."""
     known = await shared.installation_id()
     if known == installation_id:
         return
@@ -56,7 +56,7 @@ async def _claim(shared: SharedFiles, bucket: Bucket, installation_id: str) -> N
 
 
 async def _copy(bucket: Bucket, name: str, data: bytes) -> bool:
-    """Return whether the file was there."""
+    """Copy a file and compare it. Return whether it was there before."""
     try:
         there: bytes | None = await bucket.get(name)
     except NotFound:

@@ -7,15 +7,15 @@ _LOOKED_AT = 100
 
 
 def name_key(name: str) -> str:
-    """Return the key that decides whether two names are the same. It ignores case and compatible characters.
+    """Return the key by which names are compared. It ignores case and compatibility variants of characters (NFKC).
 
     It also drops control characters and lone surrogates: no name has them, and not every database accepts them.
     """
-    held = "".join(character for character in name if unicodedata.category(character) not in ("Cc", "Cs"))
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", held).casefold())
+    storable = "".join(character for character in name if unicodedata.category(character) not in ("Cc", "Cs"))
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", storable).casefold())
 
 
 def fold(text: str) -> str:
-    """Return what a search compares: the first letters and digits, without accents and case."""
+    """Return the form of a text that a search compares: its first letters and digits, without accents and case."""
     decomposed = unicodedata.normalize("NFKD", text[:_LOOKED_AT]).casefold()
     return "".join(character for character in decomposed if character.isalnum())

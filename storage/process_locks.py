@@ -1,9 +1,9 @@
-"""How the processes of one PostgreSQL database know of each other: locks that end with a process, and notices.
+"""Coordinates the processes on one PostgreSQL database: advisory locks that end with their process, and notices.
 
-A process holds its locks and hears notices on one connection outside the pool. PostgreSQL frees the locks when the
-connection ends, also because the process was killed or, after VANISHED, because its machine is gone. When only the
-connection is lost, it is made again in the background. The process asks the server every few seconds. If it has had no
-answer for PROVEN, it cannot know whether its shards are still its own, and uses the database again only once they are.
+A process holds its locks and receives notices on one connection outside the pool. PostgreSQL releases the locks when
+the connection ends, also because the process was killed or, after VANISHED, because its machine is gone. If only the
+connection is lost, the process reconnects in the background. It queries the server every few seconds. Without a reply
+for PROVEN, it cannot know whether it still holds its shards, and does not use the database until it has them again.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from storage.sessions import Sessions, readable_errors
 from storage.shards import CHANNEL, Notice, Shards, notice_of
 
 PAUSES = (0.5, 1.0, 2.0)
-"""Seconds between attempts to connect again; the last one repeats."""
+"""Seconds between attempts to reconnect; the last one repeats."""
 VANISHED = 25
-"""After how many seconds PostgreSQL notices that a machine is gone, and frees its locks."""
+"""Seconds after which PostgreSQL notices that a machine is gone, and releases its locks."""
 PROVEN = 20.0
-"""For how many seconds after PostgreSQL was last asked, and answered, the shards are this process's for certain."""
+"""Seconds after the latest answered query was sent for which this process certainly holds its shards."""
 
 _BEAT_SECONDS, _ANSWER_SECONDS = 5.0, 12.0
 _LOST = "The connection to PostgreSQL was lost while Barkeep started, so another process may have the database now."
@@ -35,7 +35,7 @@ _NAME_LENGTH = 63
 _BASE, _COUNT, _SHARD = 0x6261726B, 0x6261726C, 0x6261726D
 _IN_USE, _LEAD, _CLAIMING, _IN_TURN = 0, 1, 2, 3
 
-# Keepalives notice a silent end; where a notice waits for its acknowledgement, the user timeout does (milliseconds).
+# Keepalives detect a silent end; while a notice is not acknowledged, the user timeout does (milliseconds).
 _KEEPALIVE = (
     f"SET tcp_keepalives_idle = {VANISHED - 15}; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; "
     f"SET tcp_user_timeout = {VANISHED * 1000}"
@@ -53,18 +53,18 @@ Hear = Callable[[Notice | None], None]
 
 
 class _StillHeld(Conflict):
-    """An earlier connection of this process has the shards: PostgreSQL has not noticed its end."""
+    """An earlier connection of this process still holds the shards: PostgreSQL has not noticed its end."""
 
 
 def _seconds() -> float:
-    """Return seconds since the start of the machine; on Linux those in which it was suspended count, too."""
+    """Return the seconds since the machine was started; on Linux including those in which it was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class ProcessLocks:
     """The locks of this process, one of several on one PostgreSQL database, and its notices. Connect with `open`.
 
-    name: of this process, for the sentence that another process gets. Every method raises Unavailable if the database
+    name: of this process, for error messages of other processes. Every method raises Unavailable if the database
     cannot be reached.
     """
 
@@ -73,9 +73,10 @@ class ProcessLocks:
         self._name = f"barkeep, {name}"[:_NAME_LENGTH]
         self._connection: Any = None  # asyncpg ships no types
         self._backends: set[int] = set()
-        """PostgreSQL's processes for this and earlier connections. Containers may have one host name and process id."""
+        """PostgreSQL's process ids of this and earlier connections. They identify this process; the name does not,
+        because containers may share a host name and a process id."""
         self._turn = asyncio.Lock()
-        self._again: asyncio.Task[None] | None = None
+        self._reconnecting: asyncio.Task[None] | None = None
         self._closing = False
         self._alone = self._in_use = self._leading = False
         self._claimed: Shards | None = None
@@ -88,10 +89,10 @@ class ProcessLocks:
         self._refused: Callable[[BarkeepError], None] | None = None
 
     async def open(self) -> None:
-        """Connect."""
+        """Connect, and start the heartbeat."""
         async with self._turn:
             await self._connect()
-        self._beating = Context().run(asyncio.create_task, self._beat())  # no part of what the caller does
+        self._beating = Context().run(asyncio.create_task, self._beat())  # without the caller's log fields
 
     async def alone(self) -> bool:
         """Return whether no other process has the database open. If so, none can open it until `share`."""
@@ -101,7 +102,7 @@ class ProcessLocks:
 
     @asynccontextmanager
     async def kept_alone(self) -> AsyncIterator[None]:
-        """Interrupt what is inside if the connection is lost, for then another process can be alone, too.
+        """Interrupt the `with` block if the connection is lost, since another process can then be alone, too.
 
         Raises Unavailable, with a sentence for the owner.
         """
@@ -122,11 +123,11 @@ class ProcessLocks:
                 self._alone = False
 
     async def claim(self, shards: Shards, patience: float, refused: Callable[[BarkeepError], None]) -> None:
-        """Take shards that no other process has; they are free again when this process ends.
+        """Claim shards until this process ends.
 
-        Waits up to `patience` seconds for a process that just ends. refused: called if the connection was lost and
-        another process has taken a shard meanwhile. Raises Conflict, with a sentence for the owner, for shards that
-        another process has and for processes with another number of shards.
+        Waits up to `patience` seconds for a process that is just ending. refused: called if another process took a
+        shard while the connection was lost. Raises Conflict, with a sentence for the owner, if another process has one
+        of the shards or runs with another number of shards.
         """
         deadline = asyncio.get_running_loop().time() + patience
         while True:
@@ -143,17 +144,17 @@ class ProcessLocks:
                 return
 
     async def leads(self) -> bool:
-        """Return whether this process does the work that only one has to do. Another one does so once it has ended."""
+        """Return whether this process is the leader, which does the work that only one has to do, until it ends."""
         async with self._turn:
             if not self._leading:
                 self._leading = await self._value("SELECT pg_try_advisory_lock($1, $2)", _BASE, _LEAD)
             else:
-                await self._value("SELECT 1")  # a connection that was lost in silence no longer holds the lock
+                await self._value("SELECT 1")  # a silently lost connection no longer holds the lock
             return self._leading
 
     @asynccontextmanager
     async def in_turn(self) -> AsyncIterator[None]:
-        """Wait until no other process is in its turn."""
+        """Hold a lock that only one process can hold at a time. Waits for it."""
         while True:
             async with self._turn:
                 if await self._value("SELECT pg_try_advisory_lock($1, $2)", _BASE, _IN_TURN):
@@ -172,9 +173,9 @@ class ProcessLocks:
             await self._listen()
 
     async def close(self) -> None:
-        """End the connection, and with it every lock. Calling it twice is harmless."""
+        """Close the connection, which releases every lock. Idempotent."""
         self._closing = True
-        for task in (self._beating, self._again):
+        for task in (self._beating, self._reconnecting):
             if task is not None:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -197,18 +198,18 @@ class ProcessLocks:
         self._connection.add_termination_listener(self._ended)
 
     def _ended(self, _: object) -> None:
-        """The connection is at its end: make a new one, unless this process ends."""
+        """Handle the end of the connection: reconnect, unless this process is ending."""
         self._holds = False
         if self._until_lost is not None and not self._until_lost.expired():
             self._until_lost.reschedule(0)
-        if not self._closing and self._again is None:
+        if not self._closing and self._reconnecting is None:
             log.warning("presence_lost")
             self._leading = False
-            self._again = asyncio.create_task(self._come_again())
-            self._again.add_done_callback(self._is_back)
+            self._reconnecting = asyncio.create_task(self._reconnect())
+            self._reconnecting.add_done_callback(self._reconnected)
 
-    def _is_back(self, _: object) -> None:
-        self._again = None
+    def _reconnected(self, _: object) -> None:
+        self._reconnecting = None
         if self._connection.is_closed():
             self._ended(None)
 
@@ -216,25 +217,25 @@ class ProcessLocks:
         return _seconds() - self._proven_at < PROVEN
 
     async def _beat(self) -> None:
-        """Ask the server every few seconds, so that a connection that ended in silence is noticed."""
+        """Query the server every few seconds, so that a silently lost connection is noticed."""
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
             async with self._turn:
                 if self._connection.is_closed():
-                    continue  # it is made again
-                asked = _seconds()
+                    continue  # reconnecting
+                sent_at = _seconds()
                 try:
                     await self._value("SELECT 1")
                 except Unavailable:
-                    continue  # it is logged, and the connection is made again
-                except Exception:  # if this ended, the process could soon not use the database any more
+                    continue  # logged; the end of the connection starts a reconnection
+                except Exception:  # without the heartbeat, the process could soon not use the database any more
                     log.exception("presence_not_proven")
                     continue
                 if self._holds:
-                    self._proven_at = asked
+                    self._proven_at = sent_at
 
-    async def _come_again(self) -> None:
-        """Connect again, with the same locks."""
+    async def _reconnect(self) -> None:
+        """Connect again, and take the same locks."""
         attempt, held_until = 0, 0.0
         now = asyncio.get_running_loop().time
         while True:
@@ -273,7 +274,7 @@ class ProcessLocks:
 
     async def _share(self) -> None:
         while not await self._value("SELECT pg_try_advisory_lock_shared($1, $2)", _BASE, _IN_USE):  # noqa: ASYNC110
-            await asyncio.sleep(_TRY_SECONDS)  # PostgreSQL would wait too, but no longer than for other locks
+            await asyncio.sleep(_TRY_SECONDS)  # PostgreSQL itself would wait no longer than lock_timeout
         self._in_use = True
 
     async def _listen(self) -> None:
@@ -287,8 +288,8 @@ class ProcessLocks:
             self._hear(notice)
 
     async def _claim(self, shards: Shards) -> None:
-        """Take the shards, all or none. Raises Conflict."""
-        asked = _seconds()
+        """Take the locks of the shards, all or none. Raises Conflict."""
+        sent_at = _seconds()
         await self._value("SELECT pg_advisory_lock($1, $2)", _BASE, _CLAIMING)
         try:
             for holder in await self._holders(_COUNT):
@@ -303,7 +304,7 @@ class ProcessLocks:
                 await self._value("SELECT pg_try_advisory_lock($1, $2)", _SHARD, shard)
         finally:
             await self._value("SELECT pg_advisory_unlock($1, $2)", _BASE, _CLAIMING)
-        self._holds, self._proven_at = True, asked
+        self._holds, self._proven_at = True, sent_at
 
     async def _holders(self, kind: int) -> list[Any]:
         return list(await self._answer(self._connection.fetch(_HOLDERS, kind, timeout=_ANSWER_SECONDS)))
@@ -311,11 +312,11 @@ class ProcessLocks:
     async def _value(self, query: str, *values: int) -> Any:
         return await self._answer(self._connection.fetchval(query, *values, timeout=_ANSWER_SECONDS))
 
-    async def _answer(self, asked: Awaitable[Any]) -> Any:
-        """Return the server's answer. Without one the connection is lost."""
+    async def _answer(self, reply: Awaitable[Any]) -> Any:
+        """Return the server's reply. Without one in time, the connection is terminated."""
         with readable_errors():
             try:
-                return await asked
+                return await reply
             except TimeoutError:
                 self._connection.terminate()
                 raise

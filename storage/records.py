@@ -31,8 +31,9 @@ class JobKind(StrEnum):
 
 
 class Asked(StrEnum):
-    """What a member asks for that is not a job and has a limit an hour: a check of a recording, or a sentence of
-    spoken consent. The values are shown to members.
+    """Requests with an hourly limit that are not jobs: checks of recordings, and sentences of spoken consent.
+
+    The values are shown to members.
     """
 
     CHECK = "check"
@@ -54,10 +55,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewVoice:
-    """A voice to reserve. `speaker_id`: the person whose voice it is; `owner_id`: the member who keeps it.
-
-    Often the same.
-    """
+    """A voice to reserve. `speaker_id`: the person whose voice it is; `owner_id`: its owner, often the same person."""
 
     guild_id: int
     owner_id: int
@@ -140,7 +138,7 @@ class NewJob:
     `expected_seconds` of speech count against the daily limits until the job ends and the real length is known.
     `hourly`: the job counts against the limits of requests per hour.
     `audit` goes into the audit log in the same transaction, with the member as the actor.
-    `since`: the server's latest erasure when it was begun, as `check_not_erased` takes it.
+    `since`: the server's latest erasure when the request began, for `check_not_erased`.
     """
 
     id: str
@@ -189,7 +187,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class WaitingJob:
-    """What the queue needs of a job. `sequence` counts up in order of acceptance."""
+    """The fields of a queued job that the queue needs. `sequence` increases in order of acceptance."""
 
     sequence: int
     id: str
@@ -200,7 +198,7 @@ class WaitingJob:
 
 
 class ChannelOutput(StrEnum):
-    """What becomes of speech that is asked for in the bot's voice channel: heard there, posted as a file, or both."""
+    """What happens to speech requested in the bot's voice channel: played there, posted as a file, or both."""
 
     BOTH = "both"
     CHANNEL = "channel"
@@ -209,7 +207,7 @@ class ChannelOutput(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """The voice channel of a server that the bot sits in, also while it is not running.
+    """The bot's voice channel in a server, stored so that the bot returns to it after a restart.
 
     `read_channel_id`: the channel whose messages are read aloud there.
     """
@@ -223,14 +221,14 @@ class Seat:
 class GuildSettings:
     """A server's settings. Empty sets of roles and channels mean everybody and everywhere.
 
-    `default_voice`: the studio voice key of the voice that speaks for members who have none of their own.
+    `default_voice`: the key of the voice that speaks for members who have none of their own.
     `away_days`: how many days others may use a voice after its owner or its speaker left; 0: none.
-    `channel_idle_minutes`: how long the bot sits in a voice channel alone, or without anything to say.
-    `channel_notice`: whether it begins there by saying that its voices are generated.
-    Of a channel that is read aloud, `read_length`: how many characters of a message; `read_per_minute`: how many
-    messages of each member; `read_names`: whether the author is named where the author changes;
-    `read_ignored_role_ids`: whose messages are not read.
-    `consent`: None leaves it to the owner of the bot.
+    `channel_idle_minutes`: how long the bot stays in a voice channel alone or without speaking.
+    `channel_notice`: whether the bot says, when it joins a voice channel, that its voices are generated.
+    For reading aloud, `read_length`: the most characters of a message; `read_per_minute`: the most messages of a
+    member a minute; `read_names`: whether each new author is named; `read_ignored_role_ids`: the roles whose members'
+    messages are not read.
+    `consent`: None for the default that the owner of the bot has set.
     """
 
     guild_id: int
@@ -259,9 +257,9 @@ class GuildSettings:
 
 @dataclass(frozen=True, slots=True)
 class Pronunciation:
-    """How a word is said on a server. `key`: what a text is compared with, made by the studio.
+    """How a word is said on a server. `key`: the form of the word that texts are matched against, made by the studio.
 
-    `match_case`: only with the capitals of `word`.
+    `match_case`: the entry matches only with the capitals of `word`.
     """
 
     key: str
@@ -272,10 +270,10 @@ class Pronunciation:
 
 @dataclass(frozen=True, slots=True)
 class MemberRecord:
-    """What is stored about a member of a server. `default_voice` is a studio voice key.
+    """A member of a server. `default_voice`: a voice key.
 
     `away_since`: when it was first noticed that the member had left; None while they are there.
-    Where channels are read aloud, `unread`: the member wants no message of theirs read; `ignored`: moderators do.
+    `unread`: the member excluded their messages from being read aloud; `ignored`: moderators did.
     """
 
     guild_id: int
@@ -291,9 +289,9 @@ class MemberRecord:
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """Which lines of an audit log are wanted: all that fit every part that is given.
+    """A filter of audit lines: those that match every field that is set.
 
-    `member_id`: who did it, or to whom it was done. `actions`: how their names begin. `target`: whatever the capitals.
+    `member_id`: the actor or the target. `actions`: prefixes of action names. `target`: compared without case.
     """
 
     member_id: int | None = None

@@ -13,7 +13,7 @@ import structlog
 from storage import modes
 
 RESERVE_BYTES = 8 * 1024 * 1024
-"""Twice as much as SQLite's log holds before it is used again from its beginning (1,000 pages of 4 KiB)."""
+"""Twice the size that SQLite's log has before SQLite reuses it from the beginning (1,000 pages of 4 KiB)."""
 _LEAST_FREE = 1024 * 1024
 """With less room than this the disk counts as full."""
 
@@ -28,22 +28,22 @@ class Reserve:
         self._size = size
 
     def take(self) -> None:
-        """Make the file, if it is missing and there is more than enough room. An error is logged: it does no harm."""
+        """Create the file, if it is missing and the free space is at least twice its size. Errors are only logged."""
         try:
             if self._path.exists() or self._free() < 2 * self._size:
                 return
             part = self._path.with_name(f"{self._path.name}.part")
             try:
                 with open(part, "wb", opener=modes.private_opener) as file:
-                    file.write(os.urandom(self._size))  # Zeros take no room on a disk that compresses.
+                    file.write(os.urandom(self._size))  # Zeros take no space on a disk that compresses.
                 part.replace(self._path)
             finally:
-                part.unlink(missing_ok=True)  # a quota can be full on a disk with room
+                part.unlink(missing_ok=True)  # a quota can be exhausted on a disk with free space
         except OSError as error:
             _log.warning("no_reserve", reason=error.strerror)
 
     def give_up_if_full(self) -> None:
-        """Remove the file if the disk is full. Does nothing where there is none."""
+        """Delete the file if the disk is full. Does nothing if there is no file."""
         with suppress(OSError):
             if self._path.exists() and self._free() < _LEAST_FREE:
                 self._path.unlink(missing_ok=True)

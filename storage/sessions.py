@@ -47,7 +47,7 @@ AWAY = (
 )
 
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
-"""SQLite's codes on a full disk. The second: the index of its log cannot grow, when the first connection opens."""
+"""SQLite's error codes on a full disk. The second one: at the first connection, the index of the log cannot grow."""
 _SWITCH_SECONDS = 0.02
 
 _log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class Sessions:
     On SQLite a write transaction takes the write lock when it begins (BEGIN IMMEDIATE), so that two writers wait for
     each other instead of failing half-way. The writers of one process queue for a lock of their own first, because
     SQLite waits by polling, which is slow and unfair. `busy_timeout`: how many seconds a transaction waits for a lock
-    on either database. `reserve`: given up for transactions that delete.
+    on either database. `reserve`: disk space that is released for transactions that delete, if the disk is full.
     """
 
     def __init__(self, url: str, *, busy_timeout: float, reserve: Reserve | None = None) -> None:
@@ -78,7 +78,7 @@ class Sessions:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A view that is consistent within a statement on PostgreSQL, and within all of them on SQLite.
+        """A session for reading: one snapshot for each statement on PostgreSQL, and for all statements on SQLite.
 
         Raises Unavailable if the database is locked, full or unreachable.
         """
@@ -96,7 +96,7 @@ class Sessions:
     async def write(self, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:
         """A transaction, committed at the end and rolled back by any exception. Raises Unavailable as `read` does.
 
-        deletes: it removes what somebody wants gone, and may use the room that is kept for that on a full disk.
+        deletes: the transaction deletes data, and on a full disk may use the space reserved for that.
         """
         self._check()
         if deletes and self._reserve is not None:
@@ -107,10 +107,10 @@ class Sessions:
 
     @asynccontextmanager
     async def once(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
-        """A connection for one statement without rows of the ORM, which costs a third of a session's.
+        """A connection for one statement without the ORM, at a third of the cost of a session.
 
-        On PostgreSQL the statement commits itself, in one round trip instead of three. Raises Unavailable as `read`
-        does.
+        On PostgreSQL the statement runs in autocommit mode, in one round trip instead of three. Raises Unavailable as
+        `read` does.
         """
         self._check()
         with readable_errors():
@@ -142,9 +142,9 @@ class Sessions:
             self._one_writer.release()
 
     async def empty_log(self) -> None:
-        """Write SQLite's write-ahead log into the database and truncate it.
+        """Write SQLite's write-ahead log into the database and truncate the log.
 
-        Until then deleted data can still be read from it. While another connection reads, the log stays; the next call
+        Until then deleted data can still be read from the log. It stays while another connection reads; the next call
         retries.
         """
         if self.engine.dialect.name != "sqlite":
@@ -156,7 +156,7 @@ class Sessions:
                     await raw.driver_connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def own_connection(self) -> Any:  # asyncpg ships no types
-        """Return a connection of asyncpg outside the pool, to PostgreSQL. Close it."""
+        """Return an asyncpg connection to PostgreSQL outside the pool. The caller closes it."""
         _, address = self.engine.dialect.create_connect_args(self.engine.url)
         with readable_errors():
             return await asyncpg.connect(**address, **_postgres_options(self._busy_timeout))
@@ -167,7 +167,7 @@ class Sessions:
 
 
 class Repository:
-    """The base class of what reads and stores rows of some tables."""
+    """The base class of repositories, which read and store the rows of some tables."""
 
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self._sessions = sessions
@@ -199,10 +199,9 @@ def readable_errors() -> Iterator[None]:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Return whether `error` says that the database refused a value, or that it could not be sent, so that nothing was
-    changed.
+    """Return whether the database refused a statement or could not be sent one of its values, so nothing was changed.
 
-    False also where that is not known, because the connection was lost.
+    False also if this is unknown because the connection was lost.
     """
     cause = error.__cause__ if isinstance(error, Unavailable) else error
     if isinstance(cause, DBAPIError):
@@ -223,7 +222,7 @@ def _sentence(error: BaseException) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the reason for the log. A value that does not fit a column stays out, because a member wrote it."""
+    """Return the reason for the log. A value that does not fit its column is omitted, because a member wrote it."""
     causes = list(_causes(error))
     refused = any(isinstance(cause, PostgresDataError | DataError) for cause in causes)
     return "a value that does not fit its column" if refused else str(causes[-1])
@@ -293,9 +292,7 @@ def _sqlite_engine(url: URL, busy_timeout: float) -> AsyncEngine:
 
 
 def _log_ahead(cursor: Any, deadline: float) -> None:
-    """Switch a new file to write-ahead logging. If another connection does so now, SQLite fails at once, so this
-    retries.
-    """
+    """Switch a new file to write-ahead logging. While another connection does so, SQLite fails at once: retry."""
     while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
@@ -316,7 +313,7 @@ def _postgres_engine(url: URL, busy_timeout: float) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "checkout")
     def replace_if_ended(connection: Any, *_: object) -> None:
-        """Let the pool replace a connection that the server ended; asyncpg knows it without asking the server."""
+        """Let the pool replace a connection that the server has closed, which asyncpg knows without a query."""
         if connection.driver_connection.is_closed():
             raise DisconnectionError
 

@@ -1,8 +1,8 @@
-"""Which servers a bot process serves, where several share one database, and the notices that they send each other.
+"""The servers of a bot process, where several processes share one database, and their notices to each other.
 
-A notice reports that a process changed something of a server that is not its own. PostgreSQL's NOTIFY sends it in the
-transaction of the change, so that only committed changes are reported. It only saves time: a process that misses a
-notice finds the change when it next reads the rows.
+A notice reports that a process changed the data of another process's server. PostgreSQL's NOTIFY sends it in the
+transaction of the change, so that only committed changes are reported. Notices only save time: a process that misses
+one finds the change when it next reads the rows.
 """
 
 import re
@@ -34,7 +34,7 @@ class Shards:
         return self._all or (guild_id >> _GUILD_BITS) % self.count in self.ids
 
     def matching(self, guild_id: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Return the same as a condition on a column with server ids."""
+        """Return `own` as a condition on a column of server ids."""
         if self._all:
             return true()
         return (guild_id.bitwise_rshift(literal(_GUILD_BITS, Integer)) % self.count).in_(self.ids)
@@ -49,7 +49,7 @@ ALL = Shards((0,), 1)
 
 
 class NoticeKind(Enum):
-    """What was changed."""
+    """The kind of a change."""
 
     JOB = "job"
     """A job was accepted or cancelled."""
@@ -68,17 +68,17 @@ class Notice:
     id: str
 
     def payload(self) -> str:
-        """Return it as text."""
+        """Return the notice as the text that is sent."""
         return f"{self.kind.value} {self.guild_id} {self.id}"
 
 
 def notice_of(payload: str) -> Notice | None:
-    """Return what `Notice.payload` wrote; None for any other text, as another version may send it."""
+    """Return the notice with this `payload`; None for any other text, which another version may send."""
     match = _PAYLOAD.fullmatch(payload)
     return None if match is None else Notice(NoticeKind(match[1]), int(match[2]), match[3])
 
 
 async def tell(session: AsyncSession, shards: Shards, notice: Notice) -> None:
-    """Tell the process that serves the server, once the transaction is committed, unless this process serves it."""
+    """Notify the process that serves the server when the transaction commits, unless it is this process."""
     if not shards.own(notice.guild_id):
         await session.execute(select(func.pg_notify(CHANNEL, notice.payload())))

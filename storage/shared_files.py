@@ -1,8 +1,8 @@
 """The files of bot processes on several machines: uploads, voices and results are in a bucket, the rest is on disk.
 
-A file is complete in the bucket before the row that refers to it is stored. What a job reads is fetched into its
-staging folder and goes with it, so that no copy of a voice outlives the voice on another machine. A result is fetched
-when it is sent.
+A file is complete in the bucket before the row that refers to it is stored. A job's input files are fetched into its
+staging folder and deleted with it, so that no copy of a voice outlives the voice on another machine. A result is
+fetched when it is sent.
 
     BUCKET: uploads/KEY  voices/GUILD-VOICE/NAME  results/JOB.ogg  trash/SECONDS-NUMBER-FOLDER-NAME  installation-id
 """
@@ -21,7 +21,7 @@ from storage.files import KEY, LOST, NAME, TRASHED, VOICE, FileStore, checked
 _ID = "installation-id"
 _RESULT = ".ogg"
 _GIVEN = "given"
-"""The folder in a job's staging folder of what it reads."""
+"""The subfolder of a job's staging folder for its input files."""
 
 
 class SharedFiles(FileStore):
@@ -58,7 +58,7 @@ class SharedFiles(FileStore):
 
     @asynccontextmanager
     async def upload_at_hand(self, key: str) -> AsyncIterator[Path]:
-        """An upload as a file that is there inside the `with`. Raises NotFound."""
+        """An upload as a file that exists inside the `with`. Raises NotFound."""
         async with self.briefly(await self._bucket.get(_upload(key))) as path:
             yield path
 
@@ -74,7 +74,8 @@ class SharedFiles(FileStore):
     async def adopt_voice(self, guild_id: int, voice_id: int, staging: Path, names: Iterable[str]) -> None:
         """Store the files `names` of a staging folder as the voice's; its other files stay.
 
-        The call can be repeated after a crash. Raises Unavailable if a file is neither there nor stored.
+        Idempotent, so that it can be repeated after a crash. Raises Unavailable if a file is neither in staging nor
+        stored.
         """
         for name in names:
             try:
@@ -101,7 +102,7 @@ class SharedFiles(FileStore):
         await self._bucket.delete(await self._bucket.names(f"voices/{guild_id:d}-{voice_id:d}"))
 
     async def keep_result(self, job_id: str, file: Path) -> None:
-        """Store a finished file until it is delivered. The call can be repeated."""
+        """Store a finished file until it is delivered. Idempotent."""
         try:
             data = await read_file(file)
         except NotFound:
@@ -110,7 +111,7 @@ class SharedFiles(FileStore):
         await self._bucket.put(_result(job_id), data)
 
     async def result(self, job_id: str) -> Path | None:
-        """Fetch the file that waits for delivery, or return None. The copy goes with the result or by `drop_copies`."""
+        """Fetch the file that waits for delivery, or return None. `drop_result` or `drop_copies` deletes the copy."""
         copy = self._copy(job_id)
         try:
             await self._put(copy, await self._bucket.get(_result(job_id)))
@@ -124,7 +125,7 @@ class SharedFiles(FileStore):
         await in_thread(self._drop_copies, before.timestamp())
 
     async def drop_result(self, job_id: str) -> None:
-        """Delete the file that waited for delivery, if it exists, and the copy of it."""
+        """Delete the file that waited for delivery, if it exists, and its copy on this disk."""
         await self._bucket.delete([_result(job_id)])
         await in_thread(self._copy(job_id).unlink, True)
 
@@ -151,7 +152,7 @@ class SharedFiles(FileStore):
         return len(unclaimed) + await self._sweep_disk([(self._staging, lambda path: path.name in job_ids)], now)
 
     async def empty_trash(self, before: datetime) -> None:
-        """Delete what was moved to the trash before `before`, in the bucket and on this disk."""
+        """Delete files that were moved to the trash before `before`, in the bucket and on this disk."""
         names = await self._bucket.names("trash")
         trashed = [(name, TRASHED.fullmatch(PurePosixPath(name).name)) for name in names]
         await self._bucket.delete([name for name, match in trashed if match and int(match[1]) < before.timestamp()])
@@ -164,7 +165,7 @@ class SharedFiles(FileStore):
                     copy.unlink()
 
     def _copy(self, job_id: str) -> Path:
-        """Return where a result is while it is sent."""
+        """Return the path of the copy of a result on this disk."""
         return self._tmp / (checked(KEY, job_id) + _RESULT)
 
     async def _fetch(self, job_id: str, name: str, stored: str) -> Path:

@@ -1,4 +1,4 @@
-"""Sentences of spoken consent: asked for, tried, said."""
+"""Sentences of spoken consent: to be said, attempted, and said."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -23,7 +23,7 @@ class SpokenConsentRepository(Repository):
     async def ask(self, asked: SpokenConsent, since: int | None = None) -> list[SpokenConsent]:
         """Store a sentence. It replaces the member's open ones on this server, which are returned.
 
-        since: the latest erasure when it was begun. Raises Conflict for a newer one.
+        since: the latest erasure when the request began. Raises Conflict for a newer one.
         """
         theirs = (
             SpokenConsentRow.guild_id == asked.guild_id,
@@ -84,7 +84,7 @@ class SpokenConsentRepository(Repository):
             return changed.as_value(SpokenConsent)
 
     async def return_attempt(self, spoken_id: str) -> None:
-        """Take back what `begin_attempt` counted, because nothing was listened to. Only an open sentence changes."""
+        """Undo `begin_attempt` for a recording that was not checked. Does nothing unless the sentence is open."""
         mine = (SpokenConsentRow.id == spoken_id, SpokenConsentRow.attempts > 0, _OPEN)
         async with self._sessions.write() as session:
             await session.execute(update(SpokenConsentRow).where(*mine).values(attempts=SpokenConsentRow.attempts - 1))
@@ -116,7 +116,7 @@ class SpokenConsentRepository(Repository):
 
 
 async def store_yes(session: AsyncSession, yes: SpokenYes, voice_id: int, now: datetime) -> None:
-    """Store what was measured with the voice that it allows, once, inside the caller's transaction. Raises Conflict."""
+    """Store the measurements and the voice that they allow, once, inside the caller's transaction. Raises Conflict."""
     said = update(SpokenConsentRow).where(SpokenConsentRow.id == yes.id, _OPEN)
     values = {"given_at": now, "words": yes.words, "likeness": yes.likeness, "voice_id": voice_id}
     if await session.scalar(said.values(values).returning(SpokenConsentRow.id)) is None:

@@ -1,4 +1,4 @@
-"""How much a server or a member has used, and how long their jobs took."""
+"""The usage of a server or a member, and how long their jobs took."""
 
 from collections import Counter
 from collections.abc import Iterable

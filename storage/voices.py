@@ -85,13 +85,13 @@ class VoiceRepository:
         return await self._sessions.values(VoiceRecord, page)
 
     async def names(self, guild_id: int, viewer: Viewer | None) -> Sequence[tuple[int, str]]:
-        """Return the ids and names of the ready voices, sorted by name."""
+        """Return the ids and names of the ready voices that `viewer` may speak with, sorted by name."""
         async with self._sessions.read() as session:
             named = select(VoiceRow.id, VoiceRow.name).where(*_speaking(guild_id, viewer)).order_by(VoiceRow.name_key)
             return [(row.id, row.name) for row in await session.execute(named)]
 
     async def several(self, guild_id: int, viewer: Viewer | None, voice_ids: Collection[int]) -> Voices:
-        """Return those of these voices that are ready, sorted by name."""
+        """Return those of these voices that are ready and that `viewer` may speak with, sorted by name."""
         wanted = [*_speaking(guild_id, viewer), VoiceRow.id.in_(voice_ids)]
         return await self._sessions.values(VoiceRecord, select(VoiceRow).where(*wanted).order_by(VoiceRow.name_key))
 
@@ -120,10 +120,10 @@ class VoiceRepository:
     ) -> VoiceRecord:
         """Add a ready voice (an import).
 
-        since: the latest erasure when the import was begun.
+        since: the latest erasure when the import began.
         policy_version: stores the owner's confirmation that the voice is theirs, under this version of the policy.
-        place: puts the files where they belong. It runs before the commit, so that no crash leaves a voice without
-        files; if it raises, the voice is not added.
+        place: stores the voice's files. It runs before the commit, so that no crash leaves a voice without files; if it
+        raises, the voice is not added.
         Raises LimitReached when the member or the server has as many voices as allowed, Conflict for a taken name and
         for a newer erasure.
         """
@@ -145,7 +145,7 @@ class VoiceRepository:
     async def make_ready(
         self, guild_id: int, voice_id: int, models: VoiceModels, report: dict[str, Any] | None, *, has_clip: bool
     ) -> VoiceRecord:
-        """Mark a voice as ready once its files are in place. The call can be repeated."""
+        """Mark a voice as ready once its files are stored. Idempotent."""
         async with self._sessions.write() as session:
             row = await _locked_row(session, guild_id, voice_id)
             row.state = VoiceState.READY

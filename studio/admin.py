@@ -46,9 +46,9 @@ RANGES: dict[str, tuple[int, int]] = {
     "read_length": (20, 1000),
     "read_per_minute": (1, 60),
 }
-"""Setting -> its lowest and highest value. 0 forbids what is counted; a retention of 0 days is one hour at most."""
+"""Setting -> its lowest and highest value. A limit of 0 allows none; 0 days of retention are one hour at most."""
 NO_VOICE = "-"
-"""Typed in place of a voice to mean none. No voice can have this name."""
+"""Typed in place of a voice to mean no voice. No voice can have this name."""
 REASON_LENGTH = 200
 """The longest reason for a block, in characters."""
 
@@ -101,10 +101,10 @@ class AdminService:
         return after
 
     async def default_voice(self, actor: Actor, typed: str | None) -> Voice | None:
-        """Set the voice that speaks for members without one; NO_VOICE: none; None: no change.
+        """Set the voice that speaks for members without one, and return it. `typed`: NO_VOICE for none.
 
-        Returns the voice now set. Raises as VoiceLibrary.info does, NotAllowed for a voice that is not shared with
-        everyone, and VoiceUnavailable if the one that is set can no longer speak.
+        With None, only return the current one. Raises as VoiceLibrary.info does, NotAllowed for a voice that is not
+        shared with everyone, and VoiceUnavailable if the current one can no longer speak.
         """
         rights.must_moderate(actor)
         if typed is None:
@@ -117,8 +117,7 @@ class AdminService:
         return voice
 
     async def lost_choices(self, guild_id: int, existing_ids: frozenset[int]) -> tuple[str, ...]:
-        """Return the settings whose chosen roles or channels are all deleted and that moderators have not been told
-        about.
+        """Return the names of settings whose chosen roles or channels were all deleted, unless moderators were told.
 
         existing_ids: the server's roles and channels. The names are those of GuildSettings.
         """
@@ -129,7 +128,7 @@ class AdminService:
         return tuple(name for name, ids in lost.items() if not ids <= told)
 
     async def told_of_lost(self, guild_id: int, names: tuple[str, ...]) -> None:
-        """Record that moderators have been told about these settings, so that they are not told again."""
+        """Record that moderators were told about these settings, so that they are not told again."""
         settings = await self._storage.guilds.get(guild_id)
         chosen = frozenset[int]().union(*(getattr(settings, name) for name in _ID_SETS))
         told = await self._storage.guilds.told_gone(guild_id)
@@ -204,7 +203,7 @@ class AdminService:
         return cancelled
 
     async def audit(self, actor: Actor, number: int, query: AuditQuery | None = None) -> Page[AuditEntry]:
-        """Return a page of what the query finds in the audit log; a number outside it gives the nearest page."""
+        """Return a page of the audit entries that match the query; a number outside it gives the nearest page."""
         rights.must_moderate(actor)
         number = max(1, number)
         entries, total = await self._audit_lines(actor, number, query)

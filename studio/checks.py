@@ -1,4 +1,4 @@
-"""Checks recordings for the mark of generated speech. Every member may ask, independent of rights to voices.
+"""Checks recordings for the mark of generated speech. Every member may, whatever their rights to voices.
 
 The recording is deleted after the check. The number of checks is kept for an hour.
 """
@@ -26,7 +26,7 @@ class CheckService:
         self._busy: set[int] = set()
 
     def admit(self, actor: Actor, size: int) -> None:
-        """Check what is known without the database; `size` in bytes. Raises InvalidInput and LimitReached."""
+        """Run the checks that need no database; `size` in bytes. Raises InvalidInput and LimitReached."""
         _check_size(size)
         if actor.member_id in self._busy:
             raise LimitReached("I am still checking another recording for you. Please try again when it is done.")
@@ -34,8 +34,8 @@ class CheckService:
     async def check(self, actor: Actor, size: int, read: Callable[[], Awaitable[bytes]]) -> Finding:
         """Count the check, read the recording of `size` bytes, and look for the mark.
 
-        Raises as `admit` and `read`, LimitReached after CHECKS_PER_HOUR, InvalidInput if the file is no recording, and
-        Unavailable.
+        Raises as `admit` and `read` do, LimitReached after CHECKS_PER_HOUR, InvalidInput if the file is not a
+        recording, and Unavailable.
         """
         self.admit(actor, size)
         self._busy.add(actor.member_id)

@@ -79,7 +79,7 @@ class CloneRequestService:
         return request
 
     async def withdraw(self, request: ConsentRequest) -> None:
-        """Withdraw a request that could not be sent to its author, with its stored recording."""
+        """Withdraw a request that could not be sent to its author, and delete its recording."""
         with contextlib.suppress(Conflict, NotFound):
             await self._storage.consents.answer(request.id, request.author_id, ConsentState.EXPIRED)
             await self._storage.files.drop_upload(request.id)
@@ -87,12 +87,12 @@ class CloneRequestService:
     async def answer(
         self, request_id: str, member_id: int, allow: bool, spoken: SpokenYes | None = None
     ) -> tuple[ConsentRequest, JobRecord | None]:
-        """Store the author's answer, once. `spoken`: what was measured when they said the sentence for it.
+        """Store the author's answer, once. `spoken`: the measurements of the sentence that they said.
 
         A yes covers this recording and is stored together with the clone that it allows.
         Raises NotAllowed for anybody but the author, for the yes of a blocked author, and without a sentence where the
-        server asks for spoken consent; Conflict when the request was answered or has expired, and any error that keeps
-        the requester from cloning now; the request then stays open until it expires.
+        server asks for spoken consent; Conflict when the request was answered or has expired; and any error that keeps
+        the requester from cloning now, after which the request stays open until it expires.
         """
         if not allow:
             return await self._refuse(request_id, member_id), None
@@ -110,7 +110,7 @@ class CloneRequestService:
         return request, accepted
 
     async def question(self, request_id: str, member_id: int) -> ConsentRequest:
-        """Return a request to the author who was asked. Raises NotFound, and NotAllowed for anybody else."""
+        """Return a request to the author whom it asks. Raises NotFound, and NotAllowed for anybody else."""
         request = await self._storage.consents.get_request(request_id)
         if request.author_id != member_id:
             raise NotAllowed("Only the member whose voice is in that message can answer this.")
@@ -119,8 +119,8 @@ class CloneRequestService:
     async def take_back(self, request_id: str, member_id: int) -> ConsentRequest:
         """Withdraw the author's yes: the voice made from it is deleted, or its clone is cancelled.
 
-        A second time finishes what an error interrupted. Raises NotFound, NotAllowed for anybody but the author, and
-        Conflict if there is nothing to take back.
+        Idempotent: a second call finishes what an error interrupted. Raises NotFound, NotAllowed for anybody but the
+        author, and Conflict if there is nothing to take back.
         """
         before = await self._storage.consents.get_request(request_id)
         request = await self._storage.consents.withdraw(request_id, member_id)
@@ -170,7 +170,7 @@ class CloneRequestService:
             raise NotAllowed("The member who asked can no longer clone voices there, so nothing was cloned.") from error
 
     async def _accept(self, request: ConsentRequest, member_id: int, spoken: SpokenYes | None, since: int) -> JobRecord:
-        """Accept what an author allows. The job has the request's id, and so finds the stored recording."""
+        """Accept the clone that an author allows. The job has the request's id, so that it finds the recording."""
         job = NewJob(
             request.id,
             JobKind.CLONE,
@@ -186,7 +186,7 @@ class CloneRequestService:
             raise Conflict(f"Another voice is now called {order.name}. They can ask you again with another name.")
         try:
             return await self._clones.reserve(job, order, allowed_by=member_id, spoken=spoken)
-        except LimitReached as error:  # its sentence is written for the requester, but the author reads this one
+        except LimitReached as error:  # its message is written for the requester, but the author reads this one
             raise LimitReached(
                 "The member who asked cannot have another voice right now. You can allow it later."
             ) from error

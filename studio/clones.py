@@ -1,6 +1,6 @@
 """Accepts clones: checks rights, names and consent. `clone_requests` asks other members for their voice.
 
-The worker finds out whether a recording contains speech.
+Whether a recording contains speech is checked by the worker.
 """
 
 from dataclasses import replace
@@ -45,9 +45,10 @@ class CloneService:
         self._dispatcher = dispatcher
 
     def check_order(self, order: CloneOrder, size: int) -> CloneOrder:
-        """Check what needs no database, and return the order as it is stored; `size` of the recording in bytes.
+        """Run the checks that need no database, and return the order in its stored form.
 
-        Raises InvalidInput (name, description, size, a language that the loaded model does not read).
+        size: of the recording, in bytes. Raises InvalidInput (name, description, size, a language that the loaded
+        model does not read).
         """
         order = cleaned(order)
         check_model_reads(order.language, languages_read(self._executor))
@@ -55,17 +56,18 @@ class CloneService:
         return order
 
     async def asks_for_speech(self, guild_id: int) -> bool:
-        """Return whether members of this server agree by saying a sentence. Raises Unavailable if it would not be
-        recognised: a box in a form does not take its place.
+        """Return whether members of this server agree by saying a sentence.
+
+        Raises Unavailable if they do and there is no recogniser: a checkbox does not replace spoken consent.
         """
         return self._asks_for_speech(await self._storage.guilds.get(guild_id))
 
     async def check(self, actor: Actor, order: CloneOrder, size: int) -> int:
-        """Check all that can be checked before the recording is read; `size` in bytes.
+        """Run all checks that do not need the recording; `size` in bytes.
 
-        Return the server's latest erasure, to be handed on with the recording: if more is deleted until it is stored,
-        it is refused. Raises NotAllowed, InvalidInput as `check_order`, Conflict for a taken name, LimitReached, and
-        Unavailable as `asks_for_speech` does.
+        Return the server's latest erasure. Pass it on when the recording is stored, which is refused if data were
+        deleted in between. Raises NotAllowed, InvalidInput as `check_order` does, Conflict for a taken name,
+        LimitReached, and Unavailable as `asks_for_speech` does.
         """
         since = await self._storage.erasures.latest(actor.guild_id)
         settings = await rights.require(self._storage, actor, rights.may_clone)
@@ -88,12 +90,12 @@ class CloneService:
         attested: bool,
         since: int | None = None,
     ) -> JobRecord:
-        """Accept a clone of the actor's own voice. It is stored when this returns.
+        """Accept a clone of the actor's own voice. The job is stored when this returns.
 
         attested: the actor has just confirmed that this recording is their own voice and that they agree to the copy;
-        this is stored together with the job. since: as `check` returned it before the recording was read. Raises as
-        `check` does, Conflict if the actor's data were deleted since, and NotAllowed without attested, for somebody
-        else's voice, and where the server asks for spoken consent.
+        the confirmation is stored together with the job. since: as `check` returned it before the recording was read.
+        Raises as `check` does, Conflict if the actor's data were deleted since, and NotAllowed without `attested`, for
+        somebody else's voice, and where the server asks for spoken consent.
         """
         own = own_order(actor, order)
         if not attested:
@@ -106,10 +108,10 @@ class CloneService:
         try:
             since = checked if since is None else since
             accepted = await self._accept_own(job_id, actor, own, origin, since=since)
-        except Exception:  # an interruption leaves it, because the clone may be accepted
+        except Exception:  # not on cancellation: the clone may have been accepted
             await self._storage.files.drop_upload(job_id)
             raise
-        if accepted.id != job_id:  # the interaction came twice
+        if accepted.id != job_id:  # the interaction was delivered twice
             await self._storage.files.drop_upload(job_id)
         self._dispatcher.enqueue(accepted)
         return accepted

@@ -10,11 +10,11 @@ from storage.consent_records import ConsentState
 from storage.database import Storage
 
 RETENTION_EVERY = timedelta(hours=1)
-"""How often old jobs are looked for."""
+"""How often each server's retention is applied."""
 AUDIT_KEPT = timedelta(days=365)
-"""How long audit lines and answered requests are kept at least, whatever a server's retention."""
+"""The least time that audit lines and answered requests are kept, whatever a server's retention."""
 LISTENING = timedelta(minutes=5)
-"""How long after its time a sentence is kept: a recording that came in time may still be listened to."""
+"""How long a sentence is kept after it expires: a recording that arrived in time may still be checked."""
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ async def run_step(step: str, work: Awaitable[object], *, event: str = "upkeep_f
 
 
 async def delete_finished(storage: Storage, before_by_guild: Mapping[int, datetime]) -> int:
-    """Delete the jobs that finished before their server's time, with their recordings. Return how many there were."""
+    """Delete the jobs that finished before their server's cutoff, with their recordings. Return their number."""
     count = 0
     while deleted := await storage.jobs.delete_finished(before_by_guild):
         await storage.files.drop_many(deleted)
@@ -49,7 +49,7 @@ class Housekeeping:
     async def run(self) -> None:
         """Expire requests, and once an hour delete what is older than its server's retention.
 
-        Of several processes, one does it for the servers of all; each cleans up its own disk.
+        Of several processes, one leads and does this for all servers; each process cleans up its own disk.
         """
         now = self._clock()
         await run_step("reserve", self._storage.keep_room())

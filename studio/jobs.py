@@ -23,10 +23,9 @@ class JobService:
         self._courier = courier
 
     async def mine(self, actor: Actor) -> list[tuple[JobRecord, int | None]]:
-        """Return the actor's jobs that are queued, running or undelivered, newest first, each with its place in the
-        queue.
+        """Return the actor's queued, running and undelivered jobs, newest first, each with its place in the queue.
 
-        The place: 0 runs or starts now, 1 is next, None has ended.
+        The place: 0 if the job runs or starts now, 1 if it is next, None if it has ended.
         """
         jobs = await self._storage.jobs.of_member(
             actor.guild_id, actor.member_id, states=(*UNFINISHED, *UNANSWERED), unanswered=True
@@ -34,9 +33,9 @@ class JobService:
         return [(job, self._dispatcher.position(job.id) if job.state in UNFINISHED else None) for job in jobs]
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
-        """Cancel a job: the actor's own or, as a moderator, anybody's. Raises Conflict when it has ended.
+        """Cancel a job, or end its line in a voice channel: the actor's own or, for moderators, anybody's.
 
-        A line that is ready and waits for its turn in a voice channel, or is being said there, ends.
+        Raises Conflict if both have ended.
         """
         job = await self._visible(actor, job_id)
         cancelled = await self._dispatcher.cancel(job.id)
@@ -51,8 +50,9 @@ class JobService:
     async def fetch(self, actor: Actor, job_id: str) -> Outcome:
         """Return the answer of the actor's own job. It can be fetched again until `fetched` is called.
 
-        Raises Conflict while the job is not done or its answer is being sent, NotFound for anybody else's job, and
-        NotAllowed if the actor may no longer use voices, or this voice, or the person it belongs to left the server.
+        Raises Conflict while the job is not done or its answer is being sent, NotFound for anybody else's job,
+        NotAllowed if the actor may no longer use voices or this voice, and VoiceUnavailable if the person it belongs
+        to has left the server.
         """
         job = await self._visible(actor, job_id)
         if job.member_id != actor.member_id:

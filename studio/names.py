@@ -32,8 +32,8 @@ _NEAR = 0.5
 def clean_name(name: str) -> str:
     """Return a name in its stored form: NFKC, single spaces, 1 to 32 characters, letters, digits and some punctuation.
 
-    Raises InvalidInput with the reason. A stored name cannot mention, format, hide characters or look like a voice's
-    key.
+    Raises InvalidInput with the reason. A stored name has no mentions, markup or invisible characters, and cannot be
+    mistaken for a voice's key.
     """
     if _CUSTOM_EMOJI.search(name):
         raise InvalidInput("A voice's name can't have emoji in it. Use letters and digits.")

@@ -1,4 +1,4 @@
-"""The data of one member on a server: shows, exports and deletes it.
+"""Shows, exports and deletes the data of one member on a server.
 
 All three cover every kind of record that names a person; a new kind has to be added to each.
 """
@@ -43,7 +43,7 @@ class PrivacyService:
         return await self._storage.members.servers_of(member_id)
 
     async def show(self, actor: Actor) -> PrivacySummary:
-        """Return counts of what is stored."""
+        """Return counts of the actor's records."""
         guild_id, member_id = actor.guild_id, actor.member_id
         voices = await self._storage.voices.of_person(guild_id, member_id)
         member = await self._storage.members.get(guild_id, member_id)
@@ -70,10 +70,10 @@ class PrivacyService:
         )
 
     async def export(self, actors: Sequence[Actor]) -> bytes:
-        """Return all of it as a .zip: data.json, and the recording and prompt of each voice of theirs.
+        """Return all data of a member as a .zip: data.json, and the recording and prompt of each of their voices.
 
-        actors: one member on one or more servers; with more, each server has a folder, named by its id. Recordings of
-        other people are not included.
+        actors: the member on one or more servers; with several servers, each has a folder, named by its id. Recordings
+        of other people are not included.
         """
         files: dict[str, bytes] = {}
         for actor in actors:
@@ -100,7 +100,7 @@ class PrivacyService:
 
     async def revoke(self, actor: Actor) -> Erased:
         """Withdraw consent: delete every voice of the member and cancel their clones."""
-        # First, so that a clone that was begun before is refused from now on; one that was accepted is in the list.
+        # First: a clone that is not yet accepted is refused from now on, and an accepted one is in the list below.
         await self._storage.erasures.note(actor.guild_id, actor.member_id)
         revoked = await self._storage.consents.revoke(actor.guild_id, actor.member_id)
         await self._erase_sentences(actor.guild_id, actor.member_id)
@@ -114,8 +114,8 @@ class PrivacyService:
     async def forget(self, actor: Actor) -> Erased:
         """Delete everything: voices they own or speak in, jobs and texts, consents, choices.
 
-        A block stays, and so does a refusal by a member whom they asked for a voice: deleting their data must not lift
-        either. Audit lines stay for their time; they name voices but hold no texts. Usage still counts for a day.
+        A block stays, and so do refusals by members whom they asked for a voice: deleting data must not lift either.
+        Audit lines stay until they expire; they name voices but hold no texts. Usage still counts for a day.
         """
         return await self.forget_member(actor.guild_id, actor.member_id, by=actor.member_id)
 
@@ -134,16 +134,19 @@ class PrivacyService:
         return Erased(voices, jobs, revoked, blocked)
 
     async def _erase_sentences(self, guild_id: int, member_id: int) -> None:
-        """Delete the sentences of consent that a member was asked for, with the recordings that wait for them."""
+        """Delete a member's sentences of consent, with the recordings stored for them."""
         for spoken_id in await self._storage.spoken_consents.delete_of_member(guild_id, member_id):
             await self._storage.files.drop_upload(spoken_id)
 
     async def _erase_work(self, guild_id: int, member_id: int) -> tuple[int, int]:
-        """Delete the current voices and jobs, and what could become one. Return how many of each there were."""
+        """Delete the current voices and jobs, and the requests and sentences that could become one.
+
+        Return the numbers of voices and jobs.
+        """
         for job in await self._storage.jobs.of_member(guild_id, member_id, states=UNFINISHED, limit=None):
             await self._dispatcher.cancel(job.id)
         self._dispatcher.rooms.drop_member(guild_id, member_id)
-        # Before the voices: a yes that comes in between is refused, or its voice is in the list.
+        # Before the voices: a yes that comes now is refused, or its voice is in the list below.
         for request_id in await self._storage.consents.delete_requests_of(guild_id, member_id):
             await self._storage.files.drop_upload(request_id)
         await self._erase_sentences(guild_id, member_id)
@@ -197,7 +200,7 @@ def _zip(files: dict[str, bytes]) -> bytes:
 
 
 def combined(summaries: Sequence[PrivacySummary]) -> PrivacySummary:
-    """Return what several servers store about one member as one summary, without a default voice."""
+    """Return the summaries of one member on several servers as one, without a default voice."""
     return PrivacySummary(
         consent=next((each.consent for each in summaries if each.consent is not None), None),
         default_voice=None,
@@ -217,7 +220,7 @@ def combined(summaries: Sequence[PrivacySummary]) -> PrivacySummary:
 
 
 def added(erased: Iterable[Erased]) -> Erased:
-    """Return how much was deleted on several servers together."""
+    """Return the sums of what was deleted on several servers."""
     each = tuple(erased)
     return Erased(
         sum(one.voices for one in each),

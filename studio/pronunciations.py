@@ -1,7 +1,7 @@
 """A server's dictionary of pronunciations: its entries, how they are applied to a text, and who changes them.
 
-A text passes through it once, after mentions and links became words and before markup is removed (see speech_text).
-Replacements are not searched again. Every member reads the dictionary; moderators change, export and import it.
+Entries are applied once, after mentions and links became words and before markup is removed (see speech_text).
+Replacements are not searched again. Every member can read and export the dictionary; moderators change and import it.
 """
 
 import re
@@ -23,28 +23,29 @@ from studio.values import Actor, Page, nearest_page
 ENTRIES = 500
 """The most words in a server's dictionary."""
 MAX_FILE_BYTES = 512 * 1024
-"""The largest file that is imported, in bytes: more than ENTRIES of the longest words need."""
+"""The largest file that is imported, in bytes: more than ENTRIES entries of the greatest length need."""
 
 _PAGE = 10
 
 WORD_LENGTH = 50
 """The longest word or phrase, in characters. An entry is looked up once per length and boundary of a text."""
 SAY_LENGTH = 100
-"""The longest way to say it, in characters."""
+"""The longest replacement, in characters."""
 
 _EDGES = regex.compile(r"(?w)\b|(?=['’][sS]\b)|(?<=\b\p{L}{1,2}['’])(?=\p{L}{3})")
 """Where a word may begin or end: Unicode's word boundaries, and within "Ada's" and "l'IRM"."""
 _TAG = re.compile(f"({TAG})")
-"""Words in a cue of Bark are not replaced."""
+"""A cue of Bark, such as "[laughs]"; its words are not replaced."""
 _APART = dict.fromkeys([ord("_"), *range(0x1F1E6, 0x1F200)], "/")
-"""Underlines are markup here, and no part of a word. Flags are pairs whose boundaries take quadratic time to find."""
+"""Characters that never join words. Underscores are markup here; the boundaries of flags, which are pairs of letters,
+take quadratic time to find."""
 _KEPT_INVISIBLE = frozenset("\u200c\u200d\ufe0f")
 """Joiners and the variation selector of emoji: without them a word would differ from the same word in a text."""
 _SPACES = re.compile(r"\s+")
 
 
 class _Entry(BaseModel):
-    """A word in a file."""
+    """An entry in an exported file."""
 
     model_config = ConfigDict(strict=True)
 
@@ -54,7 +55,7 @@ class _Entry(BaseModel):
 
 
 class _File(BaseModel):
-    """What `export` writes and `import_` reads."""
+    """The file format of `export` and `import_`."""
 
     model_config = ConfigDict(strict=True)
 
@@ -69,9 +70,10 @@ class Dictionary:
         self._lengths = sorted({len(key) for _, key in self._say}, reverse=True)
 
     def applied(self, text: str) -> str:
-        """Return `text` with each known word replaced: whole words, the longest first, each place once.
+        """Return `text` with every word that has an entry replaced.
 
-        Takes time in proportion to the length of the text. A case-sensitive entry goes before one that ignores case.
+        Only whole words match. At each place the longest entry wins; of two with the same length, the case-sensitive
+        one. The time is linear in the length of the text.
         """
         if not self._say:
             return text
@@ -185,13 +187,13 @@ def _read(data: bytes) -> list[Pronunciation]:
     try:
         content = _File.model_validate_json(data.removeprefix(b"\xef\xbb\xbf"))
     except ValidationError as error:
-        raise InvalidInput(f"That file is no dictionary as /pronounce export writes it: {_where(error)}") from error
+        raise InvalidInput(f"That file is not a dictionary from /pronounce export: {_where(error)}") from error
     if not content.pronunciations:
         raise InvalidInput("That file has no words in it.")
-    return [_kept(number, entry) for number, entry in enumerate(content.pronunciations, 1)]
+    return [_checked(number, entry) for number, entry in enumerate(content.pronunciations, 1)]
 
 
-def _kept(number: int, entry: _Entry) -> Pronunciation:
+def _checked(number: int, entry: _Entry) -> Pronunciation:
     try:
         return entry_of(entry.word, entry.say, match_case=entry.match_case)
     except InvalidInput as error:
@@ -199,7 +201,7 @@ def _kept(number: int, entry: _Entry) -> Pronunciation:
 
 
 def _where(invalid: ValidationError) -> str:
-    """Return the first error, without the value."""
+    """Return the place and message of the first error, without the invalid value."""
     error: Any = invalid.errors(include_input=False, include_url=False)[0]
     place = " ".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
     return f"{place}: {error['msg']}." if place else f"{error['msg']}."
@@ -218,7 +220,7 @@ def entry_of(word: str, say: str, *, match_case: bool) -> Pronunciation:
 
 
 def key_of(word: str, *, match_case: bool) -> str:
-    """Return the key that decides whether two words are the same entry and that texts are compared with."""
+    """Return the key of an entry: words with the same key are one entry, and texts are matched against it."""
     levelled = _levelled(word)
     return levelled if match_case else _folded(levelled)
 
@@ -247,7 +249,7 @@ def _clean_say(say: str) -> str:
 
 
 def _levelled(text: str) -> str:
-    """Return the text with one kind of apostrophe and of space, character for character."""
+    """Return the text with every apostrophe as ' and every white space as a space, character for character."""
     return "".join(" " if character.isspace() else character for character in text.replace("’", "'"))
 
 
@@ -264,7 +266,7 @@ def _small(character: str) -> str:
 
 
 def _apart_from_signs(word: str, say: str) -> str:
-    """Return what is said, with a space where the word began or ended with a sign: "🔥🔥" is "fire fire"."""
+    """Return the replacement, with a space where the word begins or ends with a sign: "🔥🔥" becomes "fire fire"."""
     before = "" if word[0].isalnum() else " "
     after = "" if word[-1].isalnum() else " "
     return f"{before}{say}{after}"

@@ -88,12 +88,12 @@ class ReadingService:
         self._lines: OrderedDict[int, str] = OrderedDict()
         """Message -> its job, or "" before it has one."""
         self._told_at: dict[tuple[int, int], datetime] = {}
-        """(server, member) -> when they were last told why they are not read."""
+        """(server, member) -> when the member was last told why their messages are not read."""
 
     async def start(self, actor: Actor, target: Target | None) -> int:
         """Start reading a channel; the voice channel's own chat if `target` is None. Return its id.
 
-        The bot comes to the actor's voice channel if it sits in none. Raises NotAllowed, InvalidInput, and what
+        The bot joins the actor's voice channel if it is in none. Raises NotAllowed, InvalidInput, and what
         ChannelService.join raises.
         """
         settings = await rights.require(self._storage, actor, rights.may_speak)
@@ -148,7 +148,7 @@ class ReadingService:
     async def ignore_role(self, actor: Actor, role_id: int, *, ignored: bool) -> None:
         """Stop reading the messages of a role's members, or read them again. Raises NotAllowed."""
         rights.must_moderate(actor)
-        async with self._turns[actor.guild_id]:  # Two moderators at once both have their way.
+        async with self._turns[actor.guild_id]:  # Concurrent changes by two moderators are both applied.
             chosen = (await self._storage.guilds.get(actor.guild_id)).read_ignored_role_ids
             wanted = chosen | {role_id} if ignored else chosen - {role_id}
             await self._admin.change(actor, read_ignored_role_ids=wanted)
@@ -158,7 +158,7 @@ class ReadingService:
     def listens_to(self, guild_id: int, target: Target) -> bool:
         """Return whether messages in this channel are read now: it was chosen, and the voice channel has listeners.
 
-        The chat of a voice channel only while the bot sits in it: moderators may have moved the bot.
+        A voice channel's chat is read only while the bot is in that channel: moderators may have moved the bot.
         """
         room = self._rooms.get(guild_id)
         if room is None or room.read_channel_id != target.channel_id or room.alone_since is not None:
@@ -166,10 +166,10 @@ class ReadingService:
         return not target.is_voice or target.channel_id == room.connection.channel_id
 
     async def read(self, actor: Actor, written: Written, names: Names) -> JobRecord | None:
-        """Read a message of a channel that the bot listens to; None if it is not to be read.
+        """Read a message of a channel for which `listens_to` is true. Return its job, or None if it is not read.
 
-        names: asks for the names of what the message mentions. Raises LimitReached, or VoiceUnavailable for a default
-        voice that can no longer speak, at most once in TELL_AGAIN for each member. Other reasons are not told.
+        names: looks up the names of what the message mentions. Raises LimitReached and, for a default voice that can
+        no longer speak, VoiceUnavailable, for each member at most once in TELL_AGAIN. Other errors are only logged.
         """
         since = await self._storage.erasures.latest(actor.guild_id)
         settings = await self._storage.guilds.get(actor.guild_id)
@@ -178,7 +178,7 @@ class ReadingService:
         if not self._pace.allows(actor.guild_id, actor.member_id, self._clock(), settings.read_per_minute):
             return None
         self._remember(written.message_id, "")
-        async with self._turns[actor.guild_id]:  # In the order in which they were written.
+        async with self._turns[actor.guild_id]:  # Messages are read in the order in which they were written.
             try:
                 return await self._say(actor, written, await names(), settings, since)
             except (LimitReached, VoiceUnavailable):
@@ -206,7 +206,7 @@ class ReadingService:
             return None
         job = await self._speech.read_aloud(actor, words, since)
         self._last_author[actor.guild_id] = actor.member_id
-        # It was deleted in this very moment, or reading was ended, by its author or for all.
+        # Meanwhile the message may have been deleted, or reading ended, by its author or for everyone.
         if written.message_id not in self._lines or not await self._is_wanted(actor):
             await self._silence(job.id)
             return None
@@ -231,9 +231,9 @@ class ReadingService:
             await self._drop(room, lambda line: line.member_id == member_id)
 
     async def _drop(self, room: Room, unwanted: Callable[[Line], bool]) -> None:
-        """End some lines of messages. Lines of /say continue."""
+        """End the lines of messages that are `unwanted`. Lines of /say continue."""
         read = [line for line in room.lines if line.reply is Reply.NOTHING and line.job is not None]
-        for line in reversed(read):  # The one that is being said last: none of the others begins.
+        for line in reversed(read):  # The line that is playing ends last, so that no other one begins.
             if unwanted(line):
                 await self._silence(line.key)
 
@@ -256,7 +256,7 @@ class ReadingService:
             self._lines.popitem(last=False)
 
     def _is_told(self, actor: Actor) -> bool:
-        """Return whether the member was told within TELL_AGAIN why they are not read. If not, note it now."""
+        """Return whether the member was told within TELL_AGAIN why they are not read. If not, record it as told now."""
         now = self._clock()
         self._told_at = {key: told for key, told in self._told_at.items() if told > now - TELL_AGAIN}
         key = actor.guild_id, actor.member_id
@@ -267,7 +267,7 @@ class ReadingService:
 
 
 def _check_target(actor: Actor, settings: GuildSettings, target: Target, own: Target) -> None:
-    """Raises NotAllowed or InvalidInput for a channel that cannot be read in the voice channel of `own`."""
+    """Raise NotAllowed or InvalidInput for a channel that cannot be read in the voice channel `own`."""
     if target.is_voice and target.channel_id != own.channel_id:
         raise InvalidInput(f"I am in <#{own.channel_id}> and can't read the chat of another voice channel there.")
     if target.channel_id != own.channel_id and not actor.is_moderator:
@@ -277,6 +277,6 @@ def _check_target(actor: Actor, settings: GuildSettings, target: Target, own: Ta
         )
     if settings.channel_ids and settings.channel_ids.isdisjoint({target.channel_id, target.parent_id}):
         raise InvalidInput(
-            f"Voices can't be used in <#{target.channel_id}>, so members would not be read there. A moderator can "
+            f"Voices can't be used in <#{target.channel_id}>, so its messages would not be read. A moderator can "
             "change that with /admin settings."
         )

@@ -16,7 +16,7 @@ _NAME_LENGTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A message. `author`: the name that others see; `attachments`, `stickers`: their numbers."""
+    """A message. `author`: the display name; `attachments`, `stickers`: their numbers."""
 
     message_id: int
     author: str
@@ -33,27 +33,28 @@ def is_read(actor: Actor, settings: GuildSettings, member: MemberRecord) -> bool
 
 
 def words_for(written: Written, names: Mapping[str, str], settings: GuildSettings, *, named: bool) -> str:
-    """Return the words for a message, before the server's dictionary; "" if there are none.
+    """Return the words that are read for a message, before the server's dictionary is applied; "" if there are none.
 
-    Longer ones end after `settings.read_length` characters with "and so on". `named`: begin with the author.
+    A text of more than `settings.read_length` characters is cut and ends with "and so on". `named`: begin with the
+    author's name.
     """
     text = speech_text.in_words(written.text, names, code=False).strip()
     before = f"{_name_of(written)} said: " if named else ""
     after = "".join(f". {thing}" for thing in _things(written))
     room = min(settings.read_length, settings.text_length - len(before) - len(after) - len(_AND_SO_ON))
     if len(text) > room:
-        text = _begun(text, room)
+        text = _cut(text, room)
     words = text + after if text else after.removeprefix(". ")
     return before + words if words else ""
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return a text as it is spoken with at most `limit` characters: a longer one ends with "and so on"."""
-    return text if len(text) <= limit else _begun(text, limit - len(_AND_SO_ON))
+    """Return a spoken text in at most `limit` characters: a longer one is cut and ends with "and so on"."""
+    return text if len(text) <= limit else _cut(text, limit - len(_AND_SO_ON))
 
 
-def _begun(text: str, room: int) -> str:
-    """Return the words of a text within `room` characters, and that more followed."""
+def _cut(text: str, room: int) -> str:
+    """Return the whole words of a text within its first `room` characters, followed by "and so on"."""
     kept = text[: max(0, room)]
     return (kept.rsplit(maxsplit=1)[0] if " " in kept else kept) + _AND_SO_ON
 
@@ -68,7 +69,7 @@ def _things(written: Written) -> list[str]:
 
 
 class Pace:
-    """Counts each member's messages of the last minute."""
+    """A rate limiter that counts each member's messages in the last minute."""
 
     def __init__(self) -> None:
         self._read: defaultdict[tuple[int, int], deque[datetime]] = defaultdict(deque)

@@ -1,7 +1,7 @@
-"""The rules of who may do what, and `require`, which checks one now. Every action calls it, immediate or delayed.
+"""Access rules, and `require`, which checks one of them. Every action calls it at the moment it is carried out.
 
-Rights come from the actor as they are now; Discord's own permissions are not trusted. The server's settings and blocks
-are read at each check. `storage.limits` checks what a member or a server has used up.
+Rules use the actor's current roles; Discord's own permissions are not trusted. The server's settings and blocks are
+read at each check. `storage.limits` checks limits of use.
 """
 
 from collections.abc import Callable
@@ -40,10 +40,10 @@ async def require_later(
 async def require_present(
     storage: Storage, courier: Courier, actor: Actor, voice: VoiceRecord, settings: GuildSettings
 ) -> None:
-    """Raise VoiceUnavailable once another person who owns or speaks in the voice was away for the server's `away_days`.
+    """Raise VoiceUnavailable if the voice's owner or speaker has been away from the server for its `away_days`.
 
-    Raises NotFound if the voice was deleted meanwhile. The days count from the first time that it is noticed here.
-    Without an answer, all count as present.
+    The actor counts as present, and so does anyone about whom the platform does not answer. The days count from the
+    first check that found the person gone. Raises NotFound if the voice was deleted meanwhile.
     """
     people = {person for person in (voice.owner_id, voice.speaker_id) if person is not None}
     for member_id in people - {actor.member_id}:
@@ -97,7 +97,7 @@ def is_for_everyone(voice: VoiceRecord) -> bool:
 
 
 def may_know(actor: Actor, voice: VoiceRecord) -> bool:
-    """Return whether the actor may see the voice's card: everybody who may use it, its speaker, and moderators."""
+    """Return whether the actor may see the voice's card: anyone who may use it, its speaker, and moderators."""
     if voice.guild_id != actor.guild_id:
         return False
     return actor.is_moderator or actor.member_id == voice.speaker_id or may_use(actor, voice)
@@ -122,8 +122,8 @@ def may_share(actor: Actor, voice: VoiceRecord, visibility: Visibility) -> None:
 def may_take_away(actor: Actor, voice: VoiceRecord) -> None:
     """Raise NotAllowed unless the actor may export the voice as a file.
 
-    Only the owner may, if no other person is known to be the speaker: other speakers agreed to a voice that stays here,
-    where they can have it deleted.
+    Only the owner may, and only if the speaker is not known to be someone else: that person agreed to a voice on this
+    server, where they can delete it.
     """
     if actor.member_id != voice.owner_id:
         raise NotAllowed("Only the voice's owner can export it as a file.")
@@ -132,7 +132,7 @@ def may_take_away(actor: Actor, voice: VoiceRecord) -> None:
 
 
 def may_delete(actor: Actor, voice: VoiceRecord) -> None:
-    """Raise NotAllowed unless the actor may delete the voice. Its speaker may, also if another member owns it."""
+    """Raise NotAllowed unless the actor may delete the voice. Its speaker may, even if another member owns it."""
     if not actor.is_moderator and actor.member_id not in (voice.owner_id, voice.speaker_id):
         raise NotAllowed("Only the voice's owner, the person whose voice it is, or a moderator can delete it.")
 

@@ -46,9 +46,9 @@ def languages_read(executor: Executor) -> tuple[str, ...]:
 
 
 def first_speaker(executor: Executor) -> Voice | None:
-    """Return the speaker that speaks if no voice is chosen; None if the models have none.
+    """Return the speaker that is used if no voice is chosen; None if the models have none.
 
-    Before the models are loaded it is ANY_SPEAKER, and the worker takes its first one.
+    Before the models are loaded this is ANY_SPEAKER, for which the worker uses its first speaker.
     """
     speakers = speakers_of(executor)
     if speakers is None:

@@ -30,7 +30,7 @@ MAX_SEED = 2**31 - 1
 """The largest seed: a signed 32-bit number."""
 
 _ANY_SIZE = 2**31
-"""Bytes: no file is sent."""
+"""A size limit in bytes for speech that is not sent as a file."""
 _NO_RECORDING = "There is no such recording here. It may have been deleted; use /say to have it said again."
 
 _log = structlog.get_logger(__name__)
@@ -66,9 +66,10 @@ class SpeechService:
         max_bytes: int,
         since: int | None = None,
     ) -> JobRecord:
-        """Accept a speech job. It is stored when this returns.
+        """Accept a speech job. The job is stored when this returns.
 
-        It is also played in the voice channel that the actor shares with the bot, if the server has that switched on.
+        The speech is also played in the voice channel that the actor shares with the bot, if the server has that
+        switched on.
 
         names: display names by id for what the text mentions (see speech_text.clean). max_bytes: the largest file that
         can be delivered. since: the server's latest erasure before the names were looked up. Raises NotAllowed,
@@ -81,7 +82,7 @@ class SpeechService:
         _check_numbers(order)
         words = speech_text.in_words(order.text, names, limit=settings.text_length)
         text = await self._pronounced(words, settings)
-        speech, voice = await self._ordered(actor, order, text, max_bytes=max_bytes)
+        speech, voice = await self._payload(actor, order, text, max_bytes=max_bytes)
         speech = replace(speech, words="" if words == text else words)
         room = None if order.private else self._room_for(actor, settings)
         return await self._accept(
@@ -89,28 +90,28 @@ class SpeechService:
         )
 
     async def read_aloud(self, actor: Actor, words: str, since: int) -> JobRecord:
-        """Say a message in the server's voice channel only: it gets no answer, and a crash loses it.
+        """Accept a message that is only played in the server's voice channel: it gets no answer, and a crash loses it.
 
-        The actor wrote it, and need not sit there. words: as `reading_rules.words_for` makes them. since: the
-        server's latest erasure when the message came. Raises as `submit`, and Conflict where the bot is not in a voice
-        channel.
+        The actor is its author and need not be in the channel. words: as returned by `reading_rules.words_for`. since:
+        the server's latest erasure when the message arrived. Raises as `submit` does, and Conflict if the bot is in no
+        voice channel.
         """
         room = self._rooms.get(actor.guild_id)
         if room is None:
             raise Conflict("I am not in a voice channel here.")
         settings = await rights.require(self._storage, actor, rights.may_speak)
         dictionary = await self._pronunciations.dictionary(actor.guild_id)
-        said = speech_text.with_pictures_named(dictionary.applied(words))
-        line = speech_text.spoken(said, limit=speech_text.RAW_LENGTH)  # longer than `words`, by the two steps before
+        pronounced = speech_text.with_pictures_named(dictionary.applied(words))
+        line = speech_text.spoken(pronounced, limit=speech_text.RAW_LENGTH)  # may be longer than `words`
         text = speech_text.spoken(shortened(line, settings.text_length), limit=settings.text_length)
-        speech, voice = await self._ordered(actor, SayOrder(words), text, max_bytes=_ANY_SIZE)
+        speech, voice = await self._payload(actor, SayOrder(words), text, max_bytes=_ANY_SIZE)
         speech = replace(speech, reply=Reply.NOTHING)
         return await self._accept("speech.read", actor, speech, voice, settings, None, since, private=False, room=room)
 
-    async def _ordered(
+    async def _payload(
         self, actor: Actor, order: SayOrder, text: str, *, max_bytes: int
     ) -> tuple[SpeechPayload, Voice]:
-        """What is to be said in which voice, as it is kept. text: as it is spoken."""
+        """Return the payload and the voice of an order. text: as it is spoken."""
         voice = await self._library.resolve(actor, order.voice)
         speech = SpeechPayload(
             text=text,
@@ -164,12 +165,12 @@ class SpeechService:
         await self._storage.audit.write(actor.guild_id, actor.member_id, "speech.discard", job.id)
 
     async def _pronounced(self, words: str, settings: GuildSettings) -> str:
-        """Return a text whose markup is in words, as it is spoken here."""
+        """Return the result of `speech_text.in_words` as it is spoken, with the server's pronunciations."""
         dictionary = await self._pronunciations.dictionary(settings.guild_id)
         return speech_text.spoken(dictionary.applied(words), limit=settings.text_length)
 
     def _room_for(self, actor: Actor, settings: GuildSettings) -> Room | None:
-        """Where the actor hears what they ask for, besides the file."""
+        """Return the room in which the actor's speech is played; None if it is only sent as a file."""
         return None if settings.channel_output is ChannelOutput.FILE else self._rooms.near(actor)
 
     async def _speech_job(self, actor: Actor, job_id: str) -> JobRecord:
@@ -191,7 +192,7 @@ class SpeechService:
         private: bool,
         room: Room | None,
     ) -> JobRecord:
-        """`action`: for the audit log. `room`: where the speech is heard."""
+        """Store and queue the job. `action`: for the audit log. `room`: where the speech is played, or None."""
         readable(order.text, order.language, languages_read(self._executor))
         if room is not None and order.reply is Reply.FILE and settings.channel_output is ChannelOutput.CHANNEL:
             order = replace(order, reply=Reply.WORDS)
@@ -208,7 +209,7 @@ class SpeechService:
             voice_id=None if voice.record is None else voice.record.id,
             origin=origin,
             expected_seconds=expected_seconds(order.text, order.language),
-            hourly=order.reply is not Reply.NOTHING,  # Reading has a pace of its own: reading_rules.Pace.
+            hourly=order.reply is not Reply.NOTHING,  # Reading aloud has its own rate limit, reading_rules.Pace.
             audit=AuditLine(action, voice.name),
             since=since,
         )

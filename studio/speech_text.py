@@ -72,7 +72,7 @@ _LEFT_OVER = re.compile(r"<(?=[@#:]|/\w|(?:a|t|id|sound):)|(?<=[<@])@")
 _UNFINISHED_LINE = re.compile(r"(?<=[^\W_])[ \t]*\n\s*")
 _SPACES = re.compile(r"\s+")
 _ROUNDS = 3
-"""How often markup is searched for in what removed markup left. Ordinary text needs one round."""
+"""The number of passes that remove markup, since removing a mark can leave another one. Ordinary text needs one."""
 _LOOSE_MARK = re.compile(r" +(?=[,.;:!?…)](?:\W|$))|(?<=\() +")
 
 _IGNORABLE = (
@@ -172,7 +172,7 @@ def plain_name(name: str) -> str:
 
 
 def is_invisible(character: str) -> bool:
-    """Return whether a character is invisible by itself: controls, joiners, fillers, variation selectors."""
+    """Return whether a character is invisible on its own: controls, joiners, fillers, variation selectors."""
     return unicodedata.category(character)[0] == "C" or any(ord(character) in block for block in _IGNORABLE)
 
 

@@ -1,6 +1,6 @@
 """Spoken consent: a sentence made for one clone, which the member says in the voice that is to be cloned.
 
-A recording of it is deleted after it was checked. The measurements are stored with the voice.
+The recording of the sentence is deleted after the check. The measurements are stored with the voice.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SpokenConsentService:
-    """Asks for sentences, has answers listened to, and clones after a yes."""
+    """Asks members to say a sentence, has their recordings checked by the worker, and clones after a yes."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class SpokenConsentService:
         self._courier = courier
         self._clock = clock
         self._listening: set[str] = set()
-        """The sentences of which this process listens to a recording, so that a yes is not lost: later recordings could
-        use up the attempts meanwhile, and the last one deletes the sentence. It limits nothing: attempts are counted in
-        the database, for all processes together.
+        """Sentences with a recording that this process is checking. Another recording is refused meanwhile: it could
+        use up the last attempt, which deletes the sentence, and a yes would be lost. The attempts themselves are
+        counted in the database, for all processes together.
         """
 
     @property
@@ -112,12 +112,12 @@ class SpokenConsentService:
         return await self._storage.spoken_consents.waiting(member_id, guild_id)
 
     async def answer(self, spoken_id: str, member_id: int, audio: bytes) -> JobRecord:
-        """Listen to a recording of the sentence, and clone if it is a yes.
+        """Check a recording of the sentence, and clone if it is a yes.
 
-        Rights count as they are now. Raises InvalidInput, with what was missing, for an answer that does not count,
-        Conflict while another recording of the sentence is listened to, Conflict and LimitReached when the sentence is
-        no longer open, Unavailable where it could not be listened to or the yes not be stored, which is no attempt, and
-        what keeps the clone from being accepted.
+        Uses the member's current rights. Raises InvalidInput, with the reason, for an answer that is not a yes;
+        Conflict while another recording of the sentence is checked; Conflict or LimitReached when the sentence is no
+        longer open; Unavailable if the recording could not be checked or the yes could not be stored, which does not
+        count as an attempt; and any error that keeps the clone from being accepted.
         """
         check_size(len(audio))
         asked = await self.find(spoken_id, member_id)
@@ -182,34 +182,33 @@ class SpokenConsentService:
         return actor
 
     async def _listen(self, asked: SpokenConsent, audio: bytes) -> SpokenAnswer:
-        """Return what was heard if it is a yes. Raises InvalidInput with what to do next."""
+        """Return what was heard if it is a yes. Otherwise raises InvalidInput, which says what to do next."""
         try:
             files = self._storage.files
             async with files.upload_at_hand(asked.id) as recording, files.briefly(audio) as answer:
                 heard = await self._executor.listen(recording, answer, asked.sentence)
         except InvalidInput as error:
-            await self._storage.spoken_consents.get(asked.id)  # as below
+            await self._storage.spoken_consents.get(asked.id)  # raises if it was replaced or deleted meanwhile
             raise InvalidInput(f"{error.message} {await self._next(asked)}") from error
         except Exception:
             await self._return_attempt(asked)
             raise
         if not heard.counts:
-            # It may have been replaced, or deleted with all that names the member.
-            await self._storage.spoken_consents.get(asked.id)
+            await self._storage.spoken_consents.get(asked.id)  # raises if it was replaced or deleted meanwhile
             reason = "words" if not heard.has_words else "mark" if heard.is_generated else "voice"
             await self._storage.audit.write(asked.guild_id, asked.member_id, "consent.fail", "", reason)
             raise InvalidInput(f"{_shortcoming(heard)} {await self._next(asked)}")
         return heard
 
     async def _return_attempt(self, asked: SpokenConsent) -> None:
-        """Take an attempt back: the recording was not listened to, or the yes could not be stored."""
+        """Take an attempt back: the recording could not be checked, or the yes could not be stored."""
         try:
             await self._storage.spoken_consents.return_attempt(asked.id)
         except BarkeepError as error:
             _log.warning("attempt_not_returned", id=asked.id, reason=error.message)
 
     async def _next(self, asked: SpokenConsent) -> str:
-        """Return what the member can do after an attempt that did not count; the last one ends the request."""
+        """Return what the member can do after a failed attempt. After the last one, the sentence is deleted."""
         left = ATTEMPTS - asked.attempts
         if left > 0:
             return f"You have {left} more attempt{'' if left == 1 else 's'} for this sentence. Nothing was cloned yet."

@@ -1,4 +1,4 @@
-"""Builds the services, the library and the dispatcher, starts and closes them together, and follows other processes."""
+"""Builds, starts and closes the services, the library and the dispatcher, and handles notices of other processes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -33,10 +33,10 @@ from studio.voices import VoiceLibrary
 
 
 class Studio:
-    """Everything that members and moderators can ask for, independent of Discord.
+    """All services for members and moderators, independent of Discord.
 
     patience: how long a job waits for a worker that cannot load its models. consent: how members agree to a clone
-    where moderators did not choose. clock: returns the time, in UTC. sleep: waits some seconds between attempts to
+    where moderators did not choose. clock: returns the time, in UTC. sleep: waits for some seconds between attempts to
     store or to deliver. Owns `storage` and `executor`: `close` closes them.
     """
 
@@ -109,7 +109,7 @@ class Studio:
             await self.storage.close()
 
     def _hear(self, notice: Notice | None) -> None:
-        """Follow what another process changed. None: notices may have been missed, so everything is read again."""
+        """Handle a change by another process. None: notices may have been missed, so everything is read again."""
         if notice is None:
             self._follow(self.dispatcher.upkeep())
         elif notice.kind is NoticeKind.JOB:

@@ -34,7 +34,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class CloneOrder:
-    """What a member wants cloned. `speaker_id` is the person whose voice it is."""
+    """A member's order for a clone, before it is accepted. `speaker_id`: the person whose voice it is."""
 
     name: str
     language: str = "en"
@@ -44,7 +44,10 @@ class CloneOrder:
 
 @dataclass(frozen=True, slots=True)
 class SayOrder:
-    """What a member wants said. `voice` is a key or a name as typed; None takes the member's default voice."""
+    """A member's order for speech, before it is accepted.
+
+    `voice`: a key or a name as typed; None for the member's default voice.
+    """
 
     text: str
     voice: str | None = None
@@ -88,7 +91,7 @@ class Update:
     """The progress of a job for its member: a place in the queue, or a stage and how much of it is done.
 
     `seconds_left`: an estimate until the job begins or, once it has begun, until it is done; None without an estimate.
-    `beginning`: the first sentence of a long text; its file may be gone when it is read.
+    `beginning`: a file with the first sentence of a long text; it may be deleted before it is read.
     """
 
     position: int | None = None
@@ -100,14 +103,14 @@ class Update:
     beginning: Path | None = None
     seconds_left: float | None = None
     channel_id: int | None = None
-    """The voice channel in which it is being said, or waits for its turn."""
+    """The voice channel in which the speech is played or waits for its turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The outcome of a finished job. `job.state`: READY, FAILED or CANCELLED; `audio`: only for ready speech.
 
-    `heard`: it was played in a voice channel, so that the answer needs no audio.
+    `heard`: the speech was played in a voice channel, so the answer needs no audio.
     """
 
     job: JobRecord
@@ -149,16 +152,16 @@ class Courier(Protocol):
         """Send the answer; None if the member could not be reached in any way (they can fetch it with /jobs).
 
         Can be called again after a crash: the same job must not appear twice.
-        Raises Unavailable for temporary failures. With `last` there is no early retry, so a way that fails is followed
-        by the next one.
+        Raises Unavailable for temporary failures. `last`: the caller will not retry soon, so after a temporary failure
+        of one way the next way is tried.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """A job in a server's queue. `position` 0 means that it runs.
+    """A job in a server's queue.
 
-    None that it is finished and its answer undelivered.
+    `position`: 0 if it runs or starts now, 1 if it is next; None if it has finished and its answer is undelivered.
     """
 
     job: JobRecord
@@ -191,20 +194,20 @@ class PrivacySummary:
     requests: int
     """Consent requests, made by or sent to the member."""
     refusals: int
-    """How many of the requests by the member were refused; these stay."""
+    """The member's own requests that were refused; these are kept when the member's data are deleted."""
     audit_lines: int
     blocked: bool
     retention_days: int
     unread: bool = False
-    """The member wants no message of theirs read aloud."""
+    """The member excluded their own messages from being read aloud."""
     ignored: bool = False
-    """Moderators want none read."""
+    """Moderators excluded the member's messages from being read aloud."""
     has_default: bool = False
-    """They chose a default voice, perhaps one that they cannot use now."""
+    """The member chose a default voice, even if they cannot use it now."""
     spoken: int = 0
-    """Sentences of consent that the member said, or has to say."""
+    """Sentences of consent that the member has said or still has to say."""
     allowed: int = 0
-    """Requests of other members for a recording of theirs that they allowed and did not take back."""
+    """Consent requests of other members that the member allowed and has not withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ async def remove_voice(storage: Storage, dispatcher: Dispatcher, voice: VoiceRec
             await dispatcher.cancel(job.id)
     with contextlib.suppress(NotFound):
         await storage.voices.delete(voice.guild_id, voice.id)
-    # After the row is deleted: speech that starts later is refused, so none can slip in between.
+    # After the row is deleted: speech that starts later is refused, so that none is missed.
     for job in await storage.jobs.of_voice(voice.guild_id, voice.id, (JobState.RUNNING, JobState.READY)):
         if job.state is JobState.RUNNING:
             await dispatcher.cancel(job.id)

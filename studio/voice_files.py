@@ -66,13 +66,14 @@ class VoiceFileService:
     ) -> VoiceRecord:
         """Make a voice from a prompt file.
 
-        Needs the same rights as a clone, and the actor's confirmation that it is theirs. since: as CloneService.check
-        returned it before the file was downloaded.
-        Files are read one at a time, and each counts as a request against the hourly limit, even if refused. Raises
-        InvalidInput with what is wrong with the file, Conflict for the name and if the actor's data were deleted since,
-        LimitReached, NotAllowed (also where the
-        server asks for spoken consent, since a file has no voice to compare with), and Unavailable while the models are
-        not loaded, since they determine which tokens are valid.
+        Needs the same rights as a clone, and the actor's confirmation (`attested`) that the voice is theirs. since: as
+        CloneService.check returned it before the file was downloaded. Files are read one at a time, and each counts as
+        a request against the hourly limit, even if it is refused.
+
+        Raises InvalidInput that names the fault of the file, Conflict for a taken name and if the actor's data were
+        deleted since, LimitReached, NotAllowed (also where the server asks for spoken consent, since a file has no
+        speech to compare with), and Unavailable while the models are not loaded, since they determine which tokens are
+        valid.
         """
         if since is None:
             since = await self._storage.erasures.latest(actor.guild_id)
@@ -111,8 +112,8 @@ class VoiceFileService:
     async def clip(self, actor: Actor, typed: str) -> tuple[VoiceRecord, bytes]:
         """Return a voice and its reference recording as FLAC, if the actor may use the voice.
 
-        Raises NotFound for speakers, imported voices, and a voice that is being deleted, and VoiceUnavailable where
-        the person whom it belongs to has left, as for speech.
+        Raises NotFound for speakers, imported voices, and a voice that is being deleted, and, as for speech,
+        VoiceUnavailable if the person it belongs to has left.
         """
         settings = await rights.require(self._storage, actor, rights.may_act)
         record = (await self._library.resolve(actor, typed)).record

@@ -35,15 +35,13 @@ class VoiceLibrary:
         self._dispatcher = dispatcher
 
     async def search(self, actor: Actor, typed: str, limit: int = 25) -> list[Voice]:
-        """Return at most `limit` usable voices that match a typed text: the member's default first, then the best
-        match.
-        """
+        """Return up to `limit` usable voices that match a typed text: the member's default, then the best matches."""
         viewer, wanted = rights.viewer_of(actor), fold(typed)
         records = await self._storage.voices.suggest(actor.guild_id, viewer, wanted, limit)
         if not records and wanted:
             records = await self._similar(actor.guild_id, viewer, typed, limit)
         preferred = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
-        if preferred is not None and len(records) == limit:  # the default can be one of those that were cut off
+        if preferred is not None and len(records) == limit:  # the default may be beyond the limit
             records += await self._storage.voices.several(actor.guild_id, viewer, _record_ids(preferred))
         voices = [*map(voice_of, records), *(speakers_of(self._executor) or ())]
         fitting = [voices[index] for index in rank(typed, [voice.name for voice in voices])]
@@ -71,7 +69,7 @@ class VoiceLibrary:
         return await self.page_for(actor.guild_id, rights.viewer_of(actor), query, number, size)
 
     async def page_for(self, guild_id: int, viewer: Viewer | None, query: str, number: int, size: int) -> Page[Voice]:
-        """Return a page for any viewer; without a viewer every voice of the server and no speakers."""
+        """Return a page for any viewer; with None, of every voice of the server, without speakers."""
         speakers = self._speakers_named(query) if viewer is not None else []
         _, own = await self._storage.voices.list(guild_id, viewer, query=query, limit=1)
         total = own + len(speakers)
@@ -110,7 +108,7 @@ class VoiceLibrary:
         return voice.record
 
     async def default(self, actor: Actor, typed: str | None) -> Voice | None:
-        """Make a voice the member's default. Without a name, return what would speak now, or None.
+        """Make a voice the member's default. Without a name, return the voice that would speak now, or None.
 
         Raises as `resolve` does, and NotAllowed for a blocked member who wants to change it.
         """
@@ -139,7 +137,7 @@ class VoiceLibrary:
         return own if own in read or not read else read[0]
 
     async def of_server(self, guild_id: int) -> Voice | None:
-        """Return the voice that moderators chose for members without one; None without one that everyone can use."""
+        """Return the voice that moderators chose for members without one; None unless everyone can use it now."""
         key = (await self._storage.guilds.get(guild_id)).default_voice
         if key is None:
             return None
@@ -183,11 +181,10 @@ class VoiceLibrary:
         return record
 
     async def deletable(self, actor: Actor, typed: str) -> VoiceRecord:
-        """Return the named voice if the actor may delete it.
+        """Return the named voice, even if it is still being cloned, if the actor may delete it.
 
-        Works as `info` does, and also for a voice that is still being made. A blocked member may delete their own
-        voices.
-        Raises NotAllowed for a voice that the actor may not delete.
+        Blocked members may delete their own voices. Raises as `record` does, and NotAllowed for a voice that the actor
+        may not delete.
         """
         record = await self._known(actor, typed) or await self.record(actor, typed)
         rights.may_delete(actor, record)
@@ -217,8 +214,8 @@ class VoiceLibrary:
     ) -> VoiceRecord:
         """Set who may use a voice. CHOSEN needs at least one member or role; other values clear the choice.
 
-        Only the owner may; a moderator may only make it private again. None keeps the current members or roles, even if
-        another menu changes them concurrently.
+        Only the owner may; a moderator may only make the voice private again. None keeps the current members or roles,
+        even if another menu changes them concurrently.
         """
         await rights.require(self._storage, actor, rights.may_act)
         record = await self.record(actor, typed)
@@ -232,10 +229,11 @@ class VoiceLibrary:
         return shared
 
     async def _choose_for(self, actor: Actor) -> Voice:
-        """Return the member's default.
+        """Return the voice that speaks for a member who names none.
 
-        Else their only voice, the server's voice, the only voice there is, or a speaker.
-        A default that can no longer speak raises an error: another voice in its place would be a surprise.
+        This is the first that exists of: the member's default, their only voice, the server's default, the only voice
+        that they may use, a built-in speaker. Raises VoiceUnavailable for a default that can no longer speak, because
+        another voice in its place would be a surprise; NotFound if there is no voice, or none can be preferred.
         """
         member = await self._storage.members.get(actor.guild_id, actor.member_id)
         if member.default_voice is not None:
@@ -253,7 +251,7 @@ class VoiceLibrary:
         raise NotFound("There is no voice here yet. Make one with /clone.")
 
     async def _only_voice(self, actor: Actor, owner_id: int | None) -> tuple[Voice | None, int]:
-        """Return the only voice that the actor may use (of that owner), or None, and how many there are."""
+        """Return the only voice that the actor may use (of that owner), or None, and the number of such voices."""
         viewer = rights.viewer_of(actor)
         records, total = await self._storage.voices.list(actor.guild_id, viewer, owner_id=owner_id, limit=1)
         return (voice_of(records[0]) if total == 1 else None), total
@@ -271,17 +269,12 @@ class VoiceLibrary:
         return await self._storage.voices.several(guild_id, viewer, [names[index][0] for index in near[:limit]])
 
     async def _names(self, actor: Actor) -> list[str]:
-        """Return the names of all voices that the actor may speak with: the server's by name, then the built-in
-        speakers.
-        """
+        """Return the names of all voices that the actor may use: the server's by name, then the built-in speakers."""
         named = await self._storage.voices.names(actor.guild_id, rights.viewer_of(actor))
         return [name for _, name in named] + [speaker.name for speaker in speakers_of(self._executor) or ()]
 
     async def _known(self, actor: Actor, typed: str) -> VoiceRecord | None:
-        """Return the library's voice with this key or exact name, in any state.
-
-        None also if it is hidden from the actor.
-        """
+        """Return the library's voice with this key or exact name, in any state; None if the actor may not see it."""
         typed = typed.strip()
         if (key := _RECORD_KEY.fullmatch(typed)) is not None:
             record = await self._storage.voices.by_id(actor.guild_id, int(key[1]))

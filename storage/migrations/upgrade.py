@@ -28,7 +28,7 @@ async def upgrade(sessions: Sessions) -> None:
 
 
 def migrate(connection: Connection) -> None:
-    """Run the missing migrations in the connection's transaction. On PostgreSQL others wait until it ends.
+    """Run the missing migrations in the connection's transaction. On PostgreSQL other processes wait until it ends.
 
     Raises Unavailable if the database was made by a newer Barkeep.
     """

@@ -15,13 +15,13 @@ class Connection(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether sound that is sent now arrives; False while the platform changes its voice server."""
+        """Whether sound sent now arrives; False while the platform changes its voice server."""
 
     async def play(self, line: Line) -> None:
         """Play a line to its end, each piece when it is ready. Cancel the call to stop the sound.
 
-        No sound of the line is sent after it returns or raises. Raises NotAllowed if the bot may not be
-        heard there, Unavailable if the connection broke and did not come back.
+        No sound of the line is sent after the call returns or raises. Raises NotAllowed if the bot may not speak in
+        the channel, Unavailable if the connection broke and could not be restored.
         """
 
     async def close(self) -> None:
@@ -39,7 +39,7 @@ class VoiceGateway(Protocol):
         """
 
     def shows(self, guild_id: int) -> bool:
-        """Whether the platform tells at the moment who sits in the server's channels. It does not in an outage."""
+        """Return whether the platform reports who is in the server's voice channels; False during an outage."""
 
     def audience(self, guild_id: int, channel_id: int) -> int:
         """Return the number of people in the channel, without bots."""

@@ -1,4 +1,4 @@
-"""A line of speech for a voice channel: a list of pieces that grows until the line is complete, and one end.
+"""A line of speech for a voice channel: a list of pieces that grows until the line is complete, and how it ended.
 
 The event loop adds pieces, and a player's thread takes them. `gateway.Connection` plays a line.
 """
@@ -33,7 +33,7 @@ class Piece:
 class Line:
     """One line. `voice` is the name that members see; `job` is None for a line that no member requested.
 
-    Only the event loop calls the methods. `pieces` only grows, and `complete` is set after the last piece is in it, so
+    Only the event loop calls the methods. `pieces` only grows, and `complete` is set after the last piece was added, so
     that a thread which reads `complete` first and `pieces` next misses none.
     """
 
@@ -45,7 +45,7 @@ class Line:
         self.reply = reply
         self.complete = False
         self.begun = False
-        """Some of it was heard."""
+        """Playback has begun."""
         self.fate: Fate | None = None
         self._pieces: list[Piece] = []
         self._news = asyncio.Event()
@@ -53,7 +53,7 @@ class Line:
 
     @property
     def member_id(self) -> int | None:
-        """The member who requested it."""
+        """The member who requested the line."""
         return None if self.job is None else self.job.member_id
 
     @property

@@ -20,7 +20,7 @@ from studio.queue.job_payload import Reply
 from studio.values import Actor
 
 _REMEMBERED = 1000
-"""The number of fates that are kept, for answers that are sent after their line was heard."""
+"""The number of fates that are kept, for answers that are sent after their line has ended."""
 
 _log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ class Room:
 
 
 class Rooms:
-    """All rooms by server, and their lines by job. The job queue reports what was generated."""
+    """All rooms by server, and their lines by job. The job queue adds the generated speech."""
 
     def __init__(self, files: FileStore, clock: Callable[[], datetime]) -> None:
         self._files = files
@@ -129,7 +129,7 @@ class Rooms:
         return room
 
     async def close(self, guild_id: int) -> None:
-        """Leave a server's channel, or note that the bot is no longer in it."""
+        """Close a server's room: leave the channel, if the bot is still in it."""
         room = self._rooms.pop(guild_id, None)
         if room is not None:
             await room.close()
@@ -140,17 +140,17 @@ class Rooms:
         await asyncio.gather(*self._tidying)
 
     def add(self, room: Room, line: Line) -> None:
-        """Add a job's line to a room; it is played when its sound is ready."""
+        """Add a line to a room; it is played when its sound is ready."""
         if line.job is not None:
             self._lines[line.key] = room, line
         room.add(line)
 
     def waits(self, job_id: str) -> bool:
-        """Return whether the job's line has still to be played to its end."""
+        """Return whether the job has a line that has not ended."""
         return job_id in self._lines
 
     def fate(self, job_id: str) -> Fate | None:
-        """Return how the job's line ended; None if it has not, or if the job has no line."""
+        """Return how the job's line ended; None if it has not ended or the job has no line."""
         return self._fates.get(job_id)
 
     def awaited(self, job_id: str) -> tuple[int, Line] | None:
@@ -161,7 +161,7 @@ class Rooms:
         return found[0].connection.channel_id, found[1]
 
     async def part(self, job_id: str, file: Path, number: int, pause: float) -> None:
-        """Add sentence `number` of a job. Sentences of an earlier, lost attempt are kept."""
+        """Add sentence `number` of a job, unless the line already has it from an earlier, lost attempt."""
         found = self._lines.get(job_id)
         if found is not None and number == len(found[1].pieces) and not found[1].complete:
             found[1].add(Piece(await self._files.keep_aloud(job_id, file), pause))
@@ -188,7 +188,7 @@ class Rooms:
         self._drop_jobs(guild_id, lambda job: job.member_id == member_id)
 
     def drop_voice(self, guild_id: int, voice_id: int) -> None:
-        """End all lines in a voice."""
+        """End all lines that use a voice."""
         self._drop_jobs(guild_id, lambda job: job.voice_id == voice_id)
 
     def _drop_jobs(self, guild_id: int, unwanted: Callable[[JobRecord], bool]) -> None:

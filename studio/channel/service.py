@@ -38,10 +38,9 @@ class Scene:
 
 
 class ChannelService:
-    """Handles the requests of members, and the platform's reports of who joins and leaves.
+    """Handles members' requests, and the platform's reports of who joins and leaves.
 
-    `attend` provides the platform; before that, no channel can be joined. `notice`: a recording that says that the
-    bot's voices are generated, if there is one.
+    No channel can be joined before `attend` has set the gateway.
     """
 
     def __init__(self, storage: Storage, dispatcher: Dispatcher, *, clock: Callable[[], datetime]) -> None:
@@ -53,12 +52,12 @@ class ChannelService:
         self._notice: Piece | None = None
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._not_returned_since: dict[int, datetime] = {}
-        """Servers with a seat that could not be taken again, and since when."""
+        """The servers with a seat to which the bot could not return, and since when."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def attend(self, gateway: VoiceGateway, notice: Piece) -> None:
-        """Set the platform."""
+        """Set the gateway, and the recording that says that the bot's voices are generated."""
         self._gateway, self._notice = gateway, notice
 
     def scene(self, guild_id: int) -> Scene | None:
@@ -91,7 +90,10 @@ class ChannelService:
         return self._require_scene(actor.guild_id)
 
     async def leave(self, actor: Actor) -> int:
-        """Leave the voice channel and return it. For its members and moderators; for all if it is empty."""
+        """Leave the voice channel and return its id. Allowed for its listeners and moderators; for all if it is empty.
+
+        Raises NotAllowed, and Conflict if the bot is in no voice channel.
+        """
         await rights.require(self._storage, actor, rights.may_act)
         async with self._locks[actor.guild_id]:
             if self._rooms.get(actor.guild_id) is None:
@@ -105,7 +107,7 @@ class ChannelService:
         return channel_id
 
     async def skip(self, actor: Actor) -> Scene:
-        """End the line that is being played: the actor's own or, for moderators, any. Return the state after it."""
+        """End the line that is being played: the actor's own or, for moderators, any. Return the new state."""
         await rights.require(self._storage, actor, rights.may_act)
         room = self._require_room(actor)
         if not room.lines:
@@ -123,7 +125,7 @@ class ChannelService:
         lines = [line for line in room.lines if actor.is_moderator or line.member_id == actor.member_id]
         if not lines:
             raise Conflict("You have no lines here, playing or waiting.")
-        for line in reversed(lines):  # The one that is being said last: none of the others begins.
+        for line in reversed(lines):  # The line that is playing ends last, so that no other one begins.
             await self._silence(room, line)
         return len(lines)
 
@@ -135,7 +137,7 @@ class ChannelService:
         self.look(guild_id)
 
     def look(self, guild_id: int) -> None:
-        """Note that somebody joined or left. In an empty channel nothing is played."""
+        """Check for listeners after somebody joined or left. In an empty channel all lines end."""
         room = self._rooms.get(guild_id)
         if room is None or self._gateway is None or not self._gateway.shows(guild_id):
             return
@@ -147,12 +149,12 @@ class ChannelService:
             room.end(line, Fate.LOST)
 
     async def resume(self) -> None:
-        """Return to the channels of an earlier process that are not empty. Call it when the platform is ready."""
+        """Return to the channels of an earlier process that have listeners. Call it when the platform is ready."""
         for seat in await self._storage.seats.all():
             await run_step("seat", self._resume(seat.guild_id), event="resume_failed")
 
     async def upkeep(self) -> None:
-        """Leave channels in which the bot was alone or idle for too long; replace connections that broke for good;
+        """Leave channels in which the bot was alone or idle for too long, replace connections that stay broken, and
         return to channels for which the platform did not answer.
         """
         for guild_id, room in self._rooms:
@@ -161,21 +163,21 @@ class ChannelService:
             await run_step("seat", self._resume(guild_id))
 
     async def close(self) -> None:
-        """Leave all channels. They stay stored, so that the next process returns to them."""
+        """Leave all channels. The seats stay stored, so that the next process returns to them."""
         self._closing = True
         await self._rooms.close_all()
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
     async def _resume(self, guild_id: int) -> None:
         async with self._locks[guild_id]:
-            seat = await self._storage.seats.find(guild_id)  # As it is now: it may have been left meanwhile.
+            seat = await self._storage.seats.find(guild_id)  # Read again: it may have been given up meanwhile.
             if seat is not None and self._rooms.get(guild_id) is None:
                 await self._return_to(seat)
             else:
                 self._not_returned_since.pop(guild_id, None)
 
     async def _leave_or_reconnect(self, guild_id: int, room: Room) -> None:
-        """Leave a room where nothing goes on, or make its connection again."""
+        """Leave an idle room, or replace a broken connection."""
         self.look(guild_id)
         done, broken = await self._is_done(guild_id, room), self._is_broken(room)
         if not done and not broken:
@@ -219,7 +221,7 @@ class ChannelService:
         await self._exit(actor.guild_id)
 
     def _on_end(self, guild_id: int) -> None:
-        """Handle an end by the platform: somebody removed the bot, or the channel was deleted."""
+        """Handle a connection that the platform ended: somebody removed the bot, or the channel was deleted."""
         room = self._rooms.get(guild_id)
         if self._closing or room is None:
             return
@@ -260,7 +262,7 @@ class ChannelService:
         await self._storage.seats.leave(guild_id)
 
     async def _reconnect(self, guild_id: int, room: Room) -> None:
-        """Make a new connection to the room's channel. The idle time continues, so that this ends."""
+        """Make a new connection to the room's channel. The idle time continues, so that retries end."""
         quiet_since = room.quiet_since
         await self._rooms.close(guild_id)
         await self._return_to(Seat(guild_id, room.connection.channel_id))
@@ -284,7 +286,7 @@ class ChannelService:
 
     async def _silence(self, room: Room, line: Line) -> None:
         room.end(line, Fate.SKIPPED)
-        if line.job is not None and line.reply is Reply.NOTHING:  # Made for nothing else.
+        if line.job is not None and line.reply is Reply.NOTHING:  # The job has no purpose but its line.
             await self._dispatcher.cancel(line.job.id)
 
     def _say_notice(self, room: Room) -> None:

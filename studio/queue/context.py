@@ -1,4 +1,4 @@
-"""What the parts of the queue share: services, the waiting jobs, and the jobs that this process holds."""
+"""The state shared by the parts of the queue: services, the waiting jobs, and the jobs that this process holds."""
 
 import asyncio
 from collections import deque
@@ -41,11 +41,11 @@ class ActiveJob:
 
 @dataclass(frozen=True, slots=True)
 class QueueContext:
-    """What the parts of the queue share.
+    """The state shared by the parts of the queue.
 
-    rooms: the voice channels in which lines are heard. sleep: waits some seconds between two attempts. owner: the name
-    of this process as the holder of leases. queue: the waiting jobs in fair order; it also counts
-    the active ones. active: the jobs that this process holds, by id.
+    rooms: the voice channels in which lines are played. sleep: waits for some seconds between two attempts. owner: the
+    name of this process as the owner of leases. queue: the waiting jobs in fair order; it also counts the active ones.
+    active: the jobs that this process holds, by id.
     """
 
     storage: Storage

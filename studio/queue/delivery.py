@@ -23,9 +23,9 @@ PAUSES = (5.0, 20.0, 60.0, 180.0)
 FIRST_ROUND, LONGEST_ROUND = timedelta(minutes=5), timedelta(hours=2)
 """Time between two rounds of attempts; it doubles each time."""
 FETCHING = timedelta(minutes=2)
-"""How long a fetching member has for an answer; meanwhile it is not delivered another way."""
+"""How long an answer that a member fetches is not delivered in another way."""
 FRESH = timedelta(seconds=1)
-"""How long a job that was just done counts as read."""
+"""Within this time after its end, a job is delivered without being read again."""
 AT_ONCE = 16
 """How many answers are sent at the same time."""
 GRACE = 1.0
@@ -38,8 +38,8 @@ class AnswerDelivery:
     """Delivers answers in tasks of their own.
 
     Before every attempt the job is read again and its answer leased, so that nothing is sent that was deleted, fetched
-    or taken over by another process. A crash between sending and recording sends an answer twice; the edit of the
-    waiting message then changes nothing, and Discord drops a message with the same nonce for some minutes.
+    or taken over by another process. After a crash between sending and recording, an answer is sent twice: an edit of
+    the waiting message then changes nothing, and Discord drops a message with the same nonce for some minutes.
     """
 
     def __init__(self, context: QueueContext) -> None:
@@ -51,25 +51,25 @@ class AnswerDelivery:
         self._sent: dict[str, Delivery] = {}
         """Delivered answers that storage could not record yet."""
         self._leased: dict[str, JobRecord] = {}
-        """Jobs that were just done, with a lease on their answer: their first attempt need not read them again."""
+        """Jobs that were just done and whose answer is leased: the first attempt need not read them again."""
         self._next_round_at: dict[str, datetime] = {}
         self._waits: dict[str, timedelta] = {}
         """The time to wait after a job's next failed round."""
         self._unreachable: set[str] = set()
 
     def begin_leased(self, job: JobRecord) -> None:
-        """Start delivering the answer of a job that has just been done and that leases its answer to this process."""
+        """Start delivering the answer of a job that was just done; this process has already leased the answer."""
         self._leased[job.id] = job
         self.begin(job.id)
 
     def begin(self, job_id: str) -> None:
-        """Start delivering the answer of a finished job, unless that is under way."""
+        """Start delivering the answer of a finished job, unless a delivery is under way."""
         if job_id not in self._tasks:
             self._tasks[job_id] = asyncio.create_task(self._answer(job_id))
             self._tasks[job_id].add_done_callback(lambda _: self._tasks.pop(job_id, None))
 
     async def resume(self) -> None:
-        """Deliver what an earlier process or an outage left behind. Call it at the start and every half minute.
+        """Deliver answers that an earlier process or an outage left. Call it at the start and every half minute.
 
         If a member could not be reached in any way, only the next process tries again.
         """
@@ -108,7 +108,7 @@ class AnswerDelivery:
         return await self._outcome(job)
 
     async def _answer(self, job_id: str) -> None:
-        """Run one round of attempts. An answer without a file first waits until its line was heard."""
+        """Run one round of attempts. An answer without a file first waits until its line has ended."""
         with structlog.contextvars.bound_contextvars(job_id=job_id):
             await self._wait_until_heard(job_id)
             for pause in (*PAUSES, None):
@@ -127,7 +127,7 @@ class AnswerDelivery:
             self._next_round_at[job_id] = self._context.clock() + wait
 
     async def _wait_until_heard(self, job_id: str) -> None:
-        """Wait for the end of a line that is heard in a voice channel and answered with words only."""
+        """Wait for the end of a line that is played in a voice channel and answered with text only."""
         awaited = self._context.rooms.awaited(job_id)
         if awaited is None:
             return
@@ -185,7 +185,9 @@ class AnswerDelivery:
 
     async def _record_delivery(self, job_id: str) -> None:
         delivery = self._sent[job_id]
-        if delivery.way == "voice":  # It was only to be heard. First, since nobody returns to an answer that was given.
+        if (
+            delivery.way == "voice"
+        ):  # The text is not kept. Delete it first: nothing retries after the answer is recorded.
             await self._context.storage.jobs.forget_text(job_id)
         await self._context.storage.jobs.answered(job_id, delivery.message_id)
         await self._context.storage.files.drop_result(job_id)

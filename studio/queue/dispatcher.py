@@ -1,7 +1,7 @@
-"""Sends queued jobs to the worker in fair order, each in a task of its own, and keeps those that this process holds.
+"""Sends queued jobs to the worker in fair order, each in a task of its own, and renews the leases of running ones.
 
-Storage holds the truth: after a crash the next process continues from there. Tasks exist only while there is work, so
-that an idle bot has none.
+The database is authoritative: after a crash the next process continues from there. Tasks exist only while there is
+work, so that an idle bot has none.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Dispatcher:
     def __init__(self, context: QueueContext, answers: AnswerDelivery, *, patience: timedelta) -> None:
         self._context = context
         self.rooms = context.rooms
-        """The voice channels in which lines are heard."""
+        """The voice channels in which lines are played."""
         self._answers = answers
         self._patience = patience
         self._outcomes = OutcomeStorage(context)
@@ -59,17 +59,17 @@ class Dispatcher:
         self._closing = False
 
     def enqueue(self, job: JobRecord) -> None:
-        """Add a job that was just accepted to the queue, and tell its member the `position`."""
+        """Add a job that was just accepted to the queue, and tell its member their position."""
         self._add(job)
         self._context.courier.update(job, Update(position=self.position(job.id)))
 
     def position(self, job_id: str) -> int:
-        """Return the position of a job: 0 starts now or is not queued; 1 is next."""
+        """Return the position of a job: 0 if it starts now or is not queued, 1 if it is next."""
         before = self._context.queue.before(job_id)
         return 0 if before is None else place(before, self._context.free)
 
     async def cancel(self, job_id: str) -> JobRecord | None:
-        """Cancel a job, remove what it made, and tell its member. Return None if it had ended."""
+        """Cancel a job, delete its files, and tell its member. Return None if it had ended."""
         job = await self._context.storage.jobs.cancel(job_id)
         if job is None:
             return None
@@ -81,7 +81,7 @@ class Dispatcher:
         return job
 
     async def look(self, job_id: str) -> None:
-        """Follow what another process did with a job: it was accepted, cancelled, deleted, or taken over."""
+        """Read a job that another process has changed: it was accepted, cancelled, deleted, or taken over."""
         job = await self._context.storage.jobs.find(job_id)
         if job is None or job.state not in UNFINISHED:
             await self._stop(job_id)
@@ -95,7 +95,7 @@ class Dispatcher:
         self._add(job)
 
     async def start(self) -> None:
-        """Take over what an earlier process left: its running jobs, its undelivered answers, its queue."""
+        """Take over the running jobs, undelivered answers and queue of an earlier process."""
         for job in await self._context.storage.jobs.running():
             if is_abandoned(job, self._context.clock()):
                 await self._endings.recover(job)
@@ -106,7 +106,7 @@ class Dispatcher:
             self._wake()
 
     async def upkeep(self) -> None:
-        """Renew own leases, take over expired ones, start jobs that wait for no reason, and free reserved names.
+        """Renew own leases, take over expired ones, start jobs that were missed, and free reserved names.
 
         Call it every half minute.
         """
@@ -142,7 +142,7 @@ class Dispatcher:
 
     async def _requeue_all(self) -> None:
         storage, owner = self._context.storage, self._context.owner
-        for job in await storage.jobs.running():  # A job can be claimed in storage and not be known here yet.
+        for job in await storage.jobs.running():  # A job can be claimed in storage before it is known here.
             if job.lease_owner == owner:
                 await storage.jobs.requeue(job.id, owner, refund_attempt=job.started_at is not None)
                 await storage.files.drop_staging(job.id)
@@ -174,7 +174,7 @@ class Dispatcher:
                 await self.look(job_id)
 
     def _held(self) -> list[str]:
-        """Return the ids of the active jobs whose end is not being stored."""
+        """Return the ids of the active jobs whose outcome is not being stored."""
         return [job_id for job_id, active in self._context.active.items() if not active.ending]
 
     async def _recover(self) -> None:
@@ -214,7 +214,7 @@ class Dispatcher:
 
 
 class JobStarter:
-    """Starts jobs. Several at once are claimed together.
+    """Claims queued jobs and submits them to the worker. Jobs that start at the same time are claimed in a batch.
 
     wake: called when there is a free place.
     """
@@ -244,7 +244,7 @@ class JobStarter:
         task.add_done_callback(self._tasks.discard)
 
     def stop(self, job_id: str) -> None:
-        """Do not go on with a job that was cancelled while it was claimed."""
+        """Abandon the start of a job that was cancelled while it was being claimed."""
         self._claiming.discard(job_id)
 
     def forget_errors_of_others(self, queued: Collection[str]) -> None:
@@ -270,7 +270,7 @@ class JobStarter:
         self._claiming.discard(job_id)
         if job is None or was_cancelled:
             self._context.queue.end(job_id)
-            if not failed:  # else the next one would not be claimed either
+            if not failed:  # otherwise claiming the next one would fail, too
                 self._wake()
             return
         with structlog.contextvars.bound_contextvars(job_id=job_id, guild_id=job.guild_id):
@@ -298,7 +298,7 @@ class JobStarter:
                 self._wake()
 
     async def _put_back(self, job: JobRecord, error: Unavailable) -> None:
-        """Put a job back after a storage error, until upkeep. After MAX_STORAGE_ERRORS errors the job fails."""
+        """Requeue a job after a storage error; upkeep starts it again. After MAX_STORAGE_ERRORS errors it fails."""
         self._storage_errors[job.id] += 1
         _log.warning("job_put_back", reason=error.message, setbacks=self._storage_errors[job.id])
         if self._storage_errors[job.id] >= MAX_STORAGE_ERRORS:

@@ -1,6 +1,4 @@
-"""Decides how active jobs end: done, failed, or lost with their worker. Each end is stored, with retries, and then
-answered.
-"""
+"""Ends active jobs: done, failed, or lost with their worker. The outcome is stored, with retries, then delivered."""
 
 import asyncio
 import secrets
@@ -21,10 +19,9 @@ from studio.queue.queue_updates import JobEstimates
 from studio.values import Update
 
 ATTEMPTS = 3
-"""How many times a worker may begin a job.
+"""The number of times that a worker may begin a job.
 
-From the second time on the job runs alone, so that two deaths with other causes do not count against it, and a third
-one, after two alone, does.
+From the second attempt on the job runs alone, so that no other job can have caused its last two deaths.
 """
 
 _log = structlog.get_logger(__name__)
@@ -69,7 +66,7 @@ class JobEndings:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def cloned_before(self, job: JobRecord) -> bool:
-        """End a clone whose voice was ready when a crash came. Return False for other jobs."""
+        """Complete a clone whose voice was stored before a crash. Return False for other jobs."""
         if (done := await self._outcomes.cloned_before(job)) is None:
             return False
         self._answers.begin_leased(done)
@@ -81,7 +78,7 @@ class JobEndings:
         await self._try_again(job, until=job.lease_until)
 
     async def fail(self, job: JobRecord, kind: str, message: str) -> None:
-        """End a job with a sentence. If storing it fails, the lease expires and upkeep takes over."""
+        """Fail a job with a message for its member. If storing fails, the lease expires and upkeep takes over."""
         if kind == UNKNOWN:
             message = _apology(message)
         try:
@@ -94,7 +91,7 @@ class JobEndings:
             self._answers.begin(job.id)
 
     async def fail_unknown(self, job: JobRecord) -> None:
-        """End a job because of the exception being handled: log it, and give the member a reference to the log."""
+        """Fail a job because of the exception being handled: log it, and give the member a reference to the log."""
         reference = secrets.token_hex(4)
         _log.exception("job_broke", job_id=job.id, reference=reference)
         await self.fail(job, UNKNOWN, reference)
@@ -166,7 +163,7 @@ class JobEndings:
     async def _with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return the result of the first successful attempt. Raises the last Unavailable when all retries fail.
 
-        Outside of an ending's own task there is one attempt, so that neither the queue nor upkeep is delayed.
+        Outside the tasks of `begin` there is one attempt, so that neither the queue nor upkeep is delayed.
         """
         patient = asyncio.current_task() in self._tasks and not self._closing
         for pause in PAUSES if patient else ():

@@ -1,4 +1,4 @@
-"""The fair queue: turns between servers, then between the members of a server, then by age.
+"""The fair queue: servers take turns, then the members of a server, then jobs go by age.
 
 First comes the party with the fewest active jobs, then the one that was served longest ago, then the oldest job. With
 one place at the worker this is a round robin: between two jobs of a waiting server, every other server gets at most
@@ -16,7 +16,7 @@ _NEVER = -1
 Age = tuple[float, str]
 """The time when a job was accepted, in seconds, and its id."""
 Waiting = JobRecord | WaitingJob
-"""A job that waits. With `attempts` above 0, an earlier worker was lost with it."""
+"""A waiting job. If `attempts` is above 0, a worker died while it had the job."""
 
 
 class FairQueue:
@@ -47,7 +47,7 @@ class FairQueue:
         return list(self._jobs)
 
     def add(self, job: Waiting) -> None:
-        """Queue a job. Adding it twice is harmless."""
+        """Queue a job. Idempotent."""
         if job.id in self._jobs or job.id in self._at_work:
             return
         self._jobs[job.id] = job
@@ -87,7 +87,7 @@ class FairQueue:
         self._members.setdefault(job.guild_id, _Turns()).begin(job.member_id, self._count)
 
     def end(self, job_id: str) -> None:
-        """Remove an active job. When none is left, turns start afresh. Unknown ids are ignored."""
+        """Remove an active job. When no job is left, the turns are reset. Unknown ids are ignored."""
         job = self._at_work.pop(job_id, None)
         if job is None:
             return

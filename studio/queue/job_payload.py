@@ -1,4 +1,4 @@
-"""Payloads of jobs (what the `order` column holds), and the requests to the worker that are made of them.
+"""Payloads of jobs, stored in the column `order`, and the worker requests that are built from them.
 
 Stored payloads survive upgrades and downgrades: unknown fields are ignored, and missing fields take their default.
 Every field that is added needs a default.
@@ -24,8 +24,9 @@ AI_LABEL = "AI-generated speech, made with Bark by Barkeep. No person said this.
 
 
 class Reply(StrEnum):
-    """What speech is answered with. FILE: its sound. WORDS: words, if it was heard in a voice channel, else
-    its sound. NOTHING: it is only heard."""
+    """The answer to a speech job. FILE: the sound file. WORDS: only text if the speech was played in a voice channel,
+    otherwise the file. NOTHING: no answer; the speech is only played.
+    """
 
     FILE = "file"
     WORDS = "words"
@@ -38,7 +39,7 @@ def new_id() -> str:
 
 
 def reply_of(job: JobRecord) -> Reply:
-    """Return how a job is answered, also one whose payload was blanked."""
+    """Return how a job is answered, even if its payload was blanked."""
     known = job.order.get("reply")
     return Reply(known) if known in tuple(Reply) else Reply.FILE
 
@@ -48,8 +49,8 @@ class SpeechPayload:
     """The payload of a speech job: the text is already clean, and the voice is stored by its key.
 
     `roles`: the member's roles at acceptance, for checking the voice again when the job starts. `max_bytes`: the upload
-    limit at the destination; the default is Discord's lowest. `words`: the text before
-    the server's dictionary and markup removal, where that differs: "Another take" pronounces it again.
+    limit at the destination; the default is Discord's lowest. `words`: the text before the server's dictionary was
+    applied and markup removed, if that differs; "Another take" starts from it.
     """
 
     text: str
@@ -75,7 +76,7 @@ class SpeechPayload:
         return cls(**{**known, "roles": tuple(known.get("roles", ())), "reply": reply_of(job)})
 
     def actor(self, job: JobRecord) -> Actor:
-        """Return the member who asked, with the roles of that time. Moderators have no special right to use a voice."""
+        """Return the member with the roles at acceptance. Moderators have no special right to use a voice."""
         return Actor(job.guild_id, job.member_id, job.channel_id, frozenset(self.roles), is_moderator=False)
 
 
@@ -86,7 +87,7 @@ def words_of(job: JobRecord) -> str:
         return text
     try:
         return speech_text.spoken(str(words), limit=speech_text.RAW_LENGTH)
-    except InvalidInput:  # There was nothing but an emoji, for which the dictionary has words.
+    except InvalidInput:  # The member wrote only emoji, which have entries in the dictionary.
         return text
 
 
@@ -112,7 +113,7 @@ async def request_for(storage: Storage, job: JobRecord) -> Request:
     """Return the worker request for a claimed job that may still run, and create its folder for results.
 
     Blocks, consents and sharing are checked as they are now, roles as they were at acceptance.
-    Raises Unavailable if storage cannot be used, and another BarkeepError with the sentence that the job fails with.
+    Raises Unavailable if storage cannot be used, and another BarkeepError, with its message, if the job has to fail.
     """
     rights.must_not_be_blocked(await storage.members.get(job.guild_id, job.member_id))
     if job.kind is JobKind.CLONE:

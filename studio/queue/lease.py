@@ -23,9 +23,9 @@ def new_owner() -> str:
 def is_abandoned(job: JobRecord, now: datetime) -> bool:
     """Return whether the process that holds a job or its answer has ended.
 
-    True when the lease has expired, and when the process ran on this machine and has ended. Call it before this process
-    claims jobs: a job held under its own process id belongs to an earlier process. Of processes in another container,
-    and from before the machine's last start, only the lease counts.
+    True when the lease has expired, or when the process ran on this machine and has ended. Call it before this process
+    claims jobs: a job held under its own process id belongs to an earlier process. For processes in another container
+    or from before the last boot, only the lease counts.
     """
     if job.lease_until is None or job.lease_until <= now:
         return True
@@ -36,9 +36,9 @@ def is_abandoned(job: JobRecord, now: datetime) -> bool:
 
 @cache
 def _machine() -> str:
-    """Return a name of what process ids are unique in: the host name, one start of the machine, and the container.
+    """Return a name of the scope in which process ids are unique: the host name, the boot id and the PID namespace.
 
-    Host names are no proof: machines and containers may share one, and in every container the first process is 1.
+    The host name is not enough: machines and containers may share one, and every container has a process 1.
     """
     host = socket.gethostname()[:_HOST_LENGTH].replace("/", "-")
     try:

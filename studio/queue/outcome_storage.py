@@ -1,8 +1,7 @@
-"""Stores the outcome of a job: its files and rows. Each step can be repeated after a crash.
+"""Stores the outcome of a job: its files and rows. `endings` decides how a job ends and starts its delivery.
 
-`endings` decides how a job ends and has it answered.
-
-The order of steps matters: files first, then the row that refers to them, then the job, then the clean-up.
+Each step is idempotent, so that it can be repeated after a crash. The order matters: files first, then the row that
+refers to them, then the job, then the clean-up.
 """
 
 import contextlib
@@ -26,13 +25,13 @@ from studio.queue.lease import LEASE
 UNKNOWN = "Unknown"
 """The kind of an unexpected error."""
 DONE = (JobState.READY, JobState.DELIVERED)
-"""States in which all that is kept is stored."""
+"""States of a job whose outcome is stored completely."""
 
 _log = structlog.get_logger(__name__)
 
 
 class OutcomeStorage:
-    """Stores how jobs that this process holds have ended.
+    """Stores the outcomes of jobs that this process holds.
 
     Every method returns the job as it ended, or None if it had ended before or another process holds it.
     """
@@ -59,7 +58,7 @@ class OutcomeStorage:
         return await self._clone_ready(job)
 
     async def cloned_before(self, job: JobRecord) -> JobRecord | None:
-        """Finish a clone whose voice was ready when a crash came. Return None if there is still work to do."""
+        """Complete a clone whose voice was stored before a crash. Return None if there is still work to do."""
         if job.kind is not JobKind.CLONE or job.voice_id is None:
             return None
         try:
@@ -69,7 +68,7 @@ class OutcomeStorage:
         return await self._clone_ready(job) if voice.state is VoiceState.READY else None
 
     async def spoken(self, job: JobRecord, event: Spoken) -> JobRecord | None:
-        """Store the generated speech, and the voice's new prompt if it was made again."""
+        """Store the generated speech and, if the voice was cloned again, its new prompt."""
         if not await self._still_held(job):
             return None
         storage = self._context.storage
@@ -99,8 +98,8 @@ class OutcomeStorage:
     ) -> JobRecord | None:
         """Mark the job as failed. `kind`: a key of errors.KINDS or UNKNOWN; `message`: a sentence for the member.
 
-        `job` names the process that holds it: this one, one that has ended, or none if it is queued. `until`: the end
-        of the lease, where that process may have renewed it.
+        `job.lease_owner`: this process, one that has ended, or None for a queued job. `until`: the end of the lease, if
+        that process may have renewed it in the meantime; the job is then left alone.
         """
         done = await self._context.storage.jobs.fail(job.id, kind, message, owner=job.lease_owner, until=until)
         if done is None:
@@ -121,7 +120,7 @@ class OutcomeStorage:
             await self.clear(job)
 
     async def clear_reserving(self) -> None:
-        """Clean up after failed and cancelled clones where that failed, or where the database's answer was lost."""
+        """Clean up after failed and cancelled clones whose clean-up failed, or for which a database reply was lost."""
         for job in await self._context.storage.jobs.reserving():
             with _logged_errors(job):
                 await self.clear(job)
@@ -130,7 +129,7 @@ class OutcomeStorage:
         """Remove what an unsuccessful job holds: a reserved voice, its upload, its work in progress."""
         files = self._context.storage.files
         if job.kind is JobKind.CLONE and job.voice_id is not None:
-            with contextlib.suppress(NotFound):  # Somebody else deleted the voice first.
+            with contextlib.suppress(NotFound):  # The voice has been deleted already.
                 await self._context.storage.voices.delete(job.guild_id, job.voice_id)
             await files.drop_voice(job.guild_id, job.voice_id)
         await files.drop_upload(job.id)
@@ -166,12 +165,12 @@ class OutcomeStorage:
             await storage.files.drop_voice(job.guild_id, voice_id)
 
     async def _still_held(self, job: JobRecord) -> bool:
-        """Return whether this process still holds the job. Files of a job that is no longer wanted are removed."""
+        """Return whether this process still holds the job. Files of an unwanted job are deleted."""
         current = await self._context.storage.jobs.find(job.id)
         if current is None or current.state in UNWANTED:
             await self.clear(job)
             return False
-        if current.state in DONE:  # by an earlier attempt, if the database's answer was lost
+        if current.state in DONE:  # stored by an earlier attempt whose database reply was lost
             await self._tidy(job)
         return current.state is JobState.RUNNING and current.lease_owner == self._context.owner
 
@@ -193,7 +192,7 @@ class OutcomeStorage:
 def _logged_errors(job: JobRecord) -> Iterator[None]:
     """Log errors while cleaning up after a job: they must not block the answer.
 
-    Upkeep frees a name later, the next start removes files.
+    Upkeep frees a reserved name later, and the next start removes files.
     """
     try:
         yield

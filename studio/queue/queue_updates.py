@@ -1,4 +1,4 @@
-"""Tells waiting members their place in the queue and how long it may take, and that the models cannot be loaded."""
+"""Tells waiting members their place in the queue, an estimated time, and whether the models cannot be loaded."""
 
 import asyncio
 from collections import deque
@@ -21,9 +21,9 @@ MEMBERS_TOLD = 25
 TELL_SECONDS = 0.25
 """The least time between two updates of places while more than MEMBERS_TOLD wait: a long queue moves at each job."""
 REMEMBERED = 10
-"""How many of the latest jobs of a kind count."""
+"""The number of latest jobs of each kind that estimates use."""
 LEAST_SECONDS = 5.0
-"""Shorter estimates are not shown: the answer comes sooner than they can be read."""
+"""Shorter estimates are not shown: the answer comes before they can be read."""
 
 _log = structlog.get_logger(__name__)
 
@@ -73,7 +73,10 @@ class JobEstimates:
 
 
 def seconds_left(expected: float | None, begun_at: datetime | None, now: datetime) -> float | None:
-    """Return the seconds until a job is done that began at `begun_at`; None without an estimate, or if it was wrong."""
+    """Return the estimated seconds until a job is done that began at `begun_at`.
+
+    None without an estimate, for one below LEAST_SECONDS, and once the estimate has passed.
+    """
     if expected is None or begun_at is None or expected < LEAST_SECONDS:
         return None
     seconds = expected - (now - begun_at).total_seconds()
@@ -81,12 +84,12 @@ def seconds_left(expected: float | None, begun_at: datetime | None, now: datetim
 
 
 def place(before: int, free: int) -> int:
-    """Return the position of a job behind `before` others and `free` free places: 0 starts now, 1 is next."""
+    """Return the position of a job behind `before` others with `free` free places: 0 if it starts now, 1 if next."""
     return max(0, before - max(0, free) + 1)
 
 
 class QueueUpdates:
-    """Tells members near the front of the queue what has changed since the last message, and measures the queue."""
+    """Sends updates to members near the front of the queue when they change, and sets the metrics of the queue."""
 
     def __init__(self, context: QueueContext, estimates: JobEstimates) -> None:
         self._context = context
@@ -100,7 +103,7 @@ class QueueUpdates:
         self._closing = False
 
     def tell(self) -> None:
-        """Tell waiting members their place in a task, and again if the queue moves meanwhile: later, if it is long."""
+        """Start a task that tells waiting members their place; if the queue moves meanwhile, tell them again later."""
         self._moved = True
         if self._telling is None and not self._is_pausing and not self._closing:
             self._telling = asyncio.create_task(self._tell())
@@ -114,7 +117,7 @@ class QueueUpdates:
         metrics.WORKER_RESTARTS.set(health.restarts)
 
     async def close(self) -> None:
-        """Tell nothing more. Waits for what is being told."""
+        """Send no more updates. Waits for those that are being sent."""
         self._closing = True
         if self._telling is not None:
             await self._telling
@@ -139,7 +142,7 @@ class QueueUpdates:
             self.tell()
 
     async def _send(self) -> None:
-        """Send what has changed; while the models cannot be loaded, also to members whose active job has not begun."""
+        """Send changed updates; while the models cannot be loaded, also to members whose active job has not begun."""
         context = self._context
         is_loading = context.executor.health().error is not None
         updates: dict[str, Update] = {}

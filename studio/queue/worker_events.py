@@ -1,4 +1,4 @@
-"""Handles the worker's events: what becomes of each active job, and the updates for its member."""
+"""Handles the worker's events: follows each active job to its end, and sends updates to its member."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from studio.queue.queue_updates import JobEstimates, seconds_left
 from studio.values import Update
 
 LONG_TEXT = 3
-"""From this many sentences on, the first is sent ahead; in shorter texts the rest follows too soon."""
+"""From this many sentences on, the first is sent ahead. In shorter texts the rest follows too soon."""
 
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ class WorkerListener:
             self._task = asyncio.create_task(self._listen())
 
     async def let_go(self, active: ActiveJob) -> None:
-        """Stop the work on a job that another process holds now. One that was cancelled here ends by itself."""
+        """Stop the work on a job that another process holds now. A job that was cancelled here ends by itself."""
         if active.ending or active.cancelled.is_set():
             return
         _log.warning("lease_lost", job_id=active.job.id)

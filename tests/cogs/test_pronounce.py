@@ -83,7 +83,7 @@ async def test_a_dictionary_is_taken_out_and_brought_in(
     brought = await moderator.slash(channel, "pronounce import", file=(file.filename, data))
     assert answer(brought).content == "1 word added, 0 changed."
     refused = await moderator.slash(channel, "pronounce import", file=("a.json", b"[]"))
-    assert "no dictionary" in refusal(refused)
+    assert "not a dictionary" in refusal(refused)
 
 
 async def test_an_export_needs_a_channel_with_files(quiet_channel: ChannelHandle, member: MemberActor) -> None:

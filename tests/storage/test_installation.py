@@ -85,7 +85,7 @@ async def test_a_new_folder_for_a_database_with_voices_is_refused_until_the_owne
 ) -> None:
     await with_voices(address, data_dir)
     empty = tmp_path / "empty"
-    with pytest.raises(Unavailable, match="knows 3 voices") as said:
+    with pytest.raises(Unavailable, match="has 3 voices") as said:
         await Storage.open(address, empty)
     installation_id = (data_dir / "installation-id").read_text().strip()
     assert installation_id in said.value.message

@@ -153,16 +153,16 @@ async def test_a_dictionary_travels_to_another_server(harness: StudioHarness) ->
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "no dictionary"),
-        (b"\xff\xfe", "no dictionary"),
-        (b"[" * 100_000, "no dictionary"),
+        (b"", "not a dictionary"),
+        (b"\xff\xfe", "not a dictionary"),
+        (b"[" * 100_000, "not a dictionary"),
         (b"x" * (pronunciations.MAX_FILE_BYTES + 1), "512 KiB"),
-        (b"[]", "no dictionary"),
+        (b"[]", "not a dictionary"),
         (b'{"pronunciations": []}', "no words"),
         (b'{"pronunciations": [{"word": "a"}]}', "pronunciations 1 say"),
         (b'{"pronunciations": [{"word": 5, "say": "b"}]}', "pronunciations 1 word"),
         (b'{"pronunciations": [{"word": "a", "say": "b"}, {"word": "<@1>", "say": "b"}]}', "Word 2"),
-        (b'{"pronunciations": [{"word": "a", "say": "\\ud800"}]}', "no dictionary|nothing to say"),
+        (b'{"pronunciations": [{"word": "a", "say": "\\ud800"}]}', "not a dictionary|nothing to say"),
         (json.dumps({"pronunciations": [{"word": "a", "say": "b"}] * 501}).encode(), "500"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Stores what deleted jobs used of the limits."""
+"""Stores the usage of deleted jobs, which still counts against the limits."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Stores which voice was made of a consent request, so that a yes can be withdrawn."""
+"""Stores which voice was made from a consent request, so that a yes can be withdrawn."""
 
 import sqlalchemy as sa
 from alembic import op

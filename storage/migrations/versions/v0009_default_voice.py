@@ -1,4 +1,4 @@
-"""The voice of each server that speaks for members who have none of their own."""
+"""Stores each server's default voice, which speaks for members who have none of their own."""
 
 import sqlalchemy as sa
 from alembic import op

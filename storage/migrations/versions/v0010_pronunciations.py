@@ -1,4 +1,4 @@
-"""How words are said on a server."""
+"""Stores how words are said on a server."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Create the table."""
     op.create_table(
         "pronunciations",
         sa.Column("guild_id", sa.BigInteger(), nullable=False),

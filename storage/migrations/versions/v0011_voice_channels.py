@@ -1,4 +1,4 @@
-"""What servers decide about voice channels, and the channels that the bot sits in."""
+"""Adds the settings for voice channels, and stores the channels that the bot is in."""
 
 import sqlalchemy as sa
 from alembic import op

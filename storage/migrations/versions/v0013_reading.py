@@ -1,4 +1,4 @@
-"""What servers and members decide about reading channels aloud."""
+"""Adds the settings of servers and members for reading channels aloud."""
 
 import sqlalchemy as sa
 from alembic import op

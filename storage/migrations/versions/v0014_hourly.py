@@ -1,4 +1,4 @@
-"""Which jobs count against the limits of requests per hour."""
+"""Stores which jobs count against the hourly limits."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,6 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Add the column; all that exists counts, as before."""
+    """Add the column; existing rows count, as before."""
     for table in ("jobs", "spent"):
         op.add_column(table, sa.Column("hourly", sa.Boolean(), server_default=sa.true(), nullable=False))

@@ -1,4 +1,4 @@
-"""Spoken consent: whether a server asks for it, and the sentences that members say."""
+"""Stores whether a server asks for spoken consent, and the sentences that members say."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0014"
 
 
 def upgrade() -> None:
-    """Add the setting, which is the owner's until moderators choose, and the table."""
+    """Add the setting, where NULL is the owner's default, and the table."""
     op.add_column(
         "guild_settings",
         sa.Column("consent", sa.Enum("checkbox", "spoken", name="consentkind", native_enum=False, length=16)),

@@ -1,4 +1,4 @@
-"""The digest of the commands that Discord has, which all processes share."""
+"""Stores the digest of the commands that were synced to Discord, for all processes."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What members ask for within an hour that is not a job: checks of recordings, and sentences of spoken consent."""
+"""Stores requests with an hourly limit that are not jobs: checks of recordings, and sentences of spoken consent."""
 
 import sqlalchemy as sa
 from alembic import op

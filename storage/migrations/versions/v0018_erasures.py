@@ -1,4 +1,4 @@
-"""What was deleted a short while ago, so that nothing that was begun before is stored after it."""
+"""Stores recent deletions, so that a request that began before a deletion stores nothing after it."""
 
 import sqlalchemy as sa
 from alembic import op
