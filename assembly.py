@@ -20,7 +20,7 @@ from studio.values import Courier
 
 
 def create_bot(settings: Settings) -> Barkeep:
-    """Return the bot with everything behind it. Nothing is opened or connected before it logs in."""
+    """Return the bot. Its storage is opened and its speech worker started at login, not before."""
 
     consent = ConsentKind(settings.consent)
     shards = ALL
@@ -56,7 +56,7 @@ def create_bot(settings: Settings) -> Barkeep:
 
 
 def create_executor(settings: Settings) -> Executor:
-    """Return what runs speech jobs, here or on a cluster. It is not started."""
+    """Return the executor of speech jobs, on this machine or on a cluster. It is not started yet."""
     configuration = worker_configuration(settings)
     if settings.executor == "ray":
         return cluster_executor(
@@ -71,7 +71,7 @@ def create_executor(settings: Settings) -> Executor:
 
 
 def worker_configuration(settings: Settings) -> dict[str, object]:
-    """Return what the worker is told about models and speech. Paths stay relative to the bot's folder."""
+    """Return the worker's configuration: models and speech. Paths stay relative to the bot's folder."""
     return {
         "choice": {
             "model": settings.model,

@@ -1,12 +1,12 @@
 """Starts and stops Barkeep: reads the settings, connects to Discord or opens the simulator, and closes.
 
     python bot.py             Discord if DISCORD_TOKEN is set, else the simulator
-    python bot.py --simulate  the simulator, whatever is set
+    python bot.py --simulate  the simulator, even with a token
     python bot.py --check     checks settings, database and models; with READ_MESSAGES=true it also
                               asks Discord whether the bot may read messages
 
-Exit codes: 0 stopped on request, 1 an unexpected error (see the log), 2 settings or arguments, 3 database or disk, 4
-models, 5 the token, 6 Discord cannot be reached, 7 a port is taken.
+Exit codes: 0 stopped on request, 1 unexpected error (see the log), 2 invalid settings or arguments, 3 database or disk
+error, 4 models unavailable, 5 invalid token, 6 Discord cannot be reached, 7 a port is taken.
 """
 
 import signal
@@ -36,7 +36,7 @@ from settings import Settings, read_settings
 from storage.modes import private_folder
 
 CLOSE_SECONDS = 4.5
-"""How many seconds closing may take, even in the middle of a job."""
+"""The time limit for closing, in seconds, even in the middle of a job."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
         stopped.cancel()
         if not connection.done():
             log.info("stopping")
-            # Cancels a login or the opening of the studio, too, which would otherwise continue behind the closing.
+            # This also cancels a login or the opening of the studio, which would otherwise continue during the close.
             connection.cancel()
             await asyncio.wait({connection})
             await bot.close()
@@ -108,7 +108,7 @@ def _as_start_error() -> Iterator[None]:
 
 
 async def _may_read(token: str) -> bool:
-    """Ask Discord whether the application may read what members write. Raises StartError."""
+    """Ask Discord whether the application has the Message Content Intent. Raises StartError."""
     with _as_start_error():
         async with discord.Client(intents=discord.Intents.none()) as client:
             await client.login(token)
@@ -120,11 +120,11 @@ async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
     """Run in the simulated server until `stop` is set. Its data are kept apart from those of real servers."""
     from simulator.serve import serve  # a bot on Discord does not need simcord
 
-    with suppress(OSError):  # opening storage below reports what is wrong
+    with suppress(OSError):  # storage is opened below and reports the error
         await asyncio.to_thread(private_folder, settings.data_dir)
-    apart = {"discord_token": None, "database_url": None, "files": None, "data_dir": settings.data_dir / "simulator"}
-    apart |= {"shard_count": None, "shard_ids": None}
-    bot = create_bot(settings.model_copy(update=apart))
+    changes = {"discord_token": None, "database_url": None, "files": None, "data_dir": settings.data_dir / "simulator"}
+    changes |= {"shard_count": None, "shard_ids": None}
+    bot = create_bot(settings.model_copy(update=changes))
     async with AsyncExitStack() as stack:
         await _serve_health(settings, bot, stack)
         try:
@@ -150,13 +150,13 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
     """Set `stop` on the first SIGINT or SIGTERM; the next one ends the process immediately."""
     loop = asyncio.get_running_loop()
 
-    def ask() -> None:
+    def request_stop() -> None:
         stop.set()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ask)
+        loop.add_signal_handler(number, request_stop)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "bot.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--simulate", action="store_true", help="open the offline simulator, even with a token")
-    parser.add_argument("--check", action="store_true", help="check settings, database and models, then end")
+    parser.add_argument("--check", action="store_true", help="check settings, database and models, then exit")
     options = parser.parse_args(arguments)
     try:
         settings = read_settings()

@@ -47,7 +47,7 @@ class StartError(BarkeepError):
 
 
 WRONG_SHAPE = (
-    "DISCORD_TOKEN does not look like a bot's token, which has three parts with dots between them. Copy it from the "
+    "DISCORD_TOKEN does not look like a bot's token, which has three parts separated by dots. Copy it from the "
     "Developer Portal (your application, Bot, Reset Token); the public key and the client secret are something else."
 )
 NO_INTENT = (
@@ -55,7 +55,7 @@ NO_INTENT = (
     'application, Bot) switch "Message Content Intent" on, or set READ_MESSAGES=false.'
 )
 VOICE_LIBRARIES = {"davey": "davey", "nacl.secret": "PyNaCl"}
-"""Module -> package of what voice channels need beside discord.py."""
+"""Module -> package, for the libraries that voice channels need beside discord.py."""
 NO_RECOGNISER = (
     "CONSENT=spoken needs a speech recogniser, which is not installed. Install it with `make consent`, or set "
     "CONSENT=checkbox."
@@ -65,9 +65,9 @@ NO_RAY = (
     "EXECUTOR=subprocess."
 )
 UNGUARDED = (
-    "RAY_AUTH_TOKEN is not set. Ray listens on all addresses of a machine, even at 127.0.0.1, and runs whatever it is "
-    "sent. Make one long random word and set it in .env on every machine of the cluster; Barkeep then starts Ray with "
-    "RAY_AUTH_MODE=token."
+    "RAY_AUTH_TOKEN is not set. Ray listens on all addresses of a machine, even at 127.0.0.1, and runs any code it is "
+    "sent. Choose one long random word and set it in .env on every machine of the cluster; Barkeep then starts Ray "
+    "with RAY_AUTH_MODE=token."
 )
 _TOKEN = re.compile(r"([\w-]+)\.[\w-]+\.[\w-]+", re.ASCII)
 
@@ -86,7 +86,8 @@ def looks_like_token(text: str) -> bool:
 async def check(settings: Settings, say: Say, may_read: MayRead) -> Exit:
     """Report each finding in a line. Returns the code of the first problem, or FINE.
 
-    may_read: asks Discord whether the bot with this token may read messages, if it is to read them; raises StartError.
+    may_read: asks Discord whether the bot with this token may read messages; called only if READ_MESSAGES is set.
+    It raises StartError.
     """
     say(f"Settings: fine. Data is kept in {settings.data_dir.absolute()}.")
     codes = [
@@ -127,16 +128,16 @@ async def _reading(settings: Settings, say: Say, may_read: MayRead) -> Exit:
 
 
 def _voice_channels(say: Say) -> Exit:
-    """Missing libraries keep nothing else from working, so they are no reason not to start."""
+    """Report missing libraries. They are not an error, because everything else works without them."""
     missing = [package for module, package in VOICE_LIBRARIES.items() if not _can_import(module)]
     if missing:
         names = " and ".join(missing)
         say(
-            f"Voice channels: {names} missing, so /join cannot work; everything else does. Install with "
+            f"Voice channels: /join does not work without {names}; everything else does. Install what is missing with "
             '`pip install "discord.py[voice]"`.'
         )
     else:
-        say("Voice channels: fine, the libraries are there.")
+        say("Voice channels: fine, the libraries are installed.")
     return Exit.FINE
 
 
@@ -152,7 +153,7 @@ def _consent(settings: Settings, say: Say) -> Exit:
 
 
 async def _cluster(settings: Settings, say: Say) -> Exit:
-    """Look whether the cluster's head can be reached, and whether others can reach it too easily."""
+    """Check that Ray is installed, that a token protects the cluster, and that its head can be reached."""
     if settings.executor != "ray":
         return Exit.FINE
     if importlib.util.find_spec("ray") is None:
@@ -167,7 +168,7 @@ async def _cluster(settings: Settings, say: Say) -> Exit:
             "that machine."
         )
         return Exit.NETWORK
-    say(f"Cluster: fine, something listens at {settings.ray_address}. `python cluster.py nodes` lists who speaks.")
+    say(f"Cluster: fine, something listens at {settings.ray_address}. `python cluster.py nodes` lists the nodes.")
     return Exit.FINE
 
 
@@ -206,8 +207,8 @@ async def _database(settings: Settings, say: Say) -> Exit:
 
 
 def _models(settings: Settings, say: Say) -> Exit:
-    if settings.executor == "ray":  # This machine does not speak: it may have neither the models nor the GPU.
-        say(f"Models ({settings.model}): each speech node looks for its own; `python cluster.py nodes` lists errors.")
+    if settings.executor == "ray":  # The speech nodes have models and GPUs; this machine may have neither.
+        say(f"Models ({settings.model}): each speech node has its own; `python cluster.py nodes` lists errors.")
         return Exit.FINE
     try:
         require_temporary_folder()
@@ -219,10 +220,10 @@ def _models(settings: Settings, say: Say) -> Exit:
 
 
 def _found_models(settings: Settings) -> str:
-    """Return where the models are and on what they will run. Raises Unavailable if they cannot be used."""
+    """Return the models' paths and device, in words. Raises Unavailable if the models cannot be used."""
     from cloning.checkpoints import (
         downloads,
-        model_choice,  # these import torch, which the running bot does not
+        model_choice,  # these import torch, which the bot's process does not need
     )
     from cloning.methods import quantizer_network
 
@@ -239,15 +240,15 @@ def _found_models(settings: Settings) -> str:
         cache=settings.model_cache,
         offline=True,
     )
-    looks = (model_choice.resolve_bark, model_choice.resolve_hubert, quantizer)
-    found: list[str] = []
+    resolvers = (model_choice.resolve_bark, model_choice.resolve_hubert, quantizer)
+    paths: list[str] = []
     device = model_choice.pick_device(choice.device)
-    for look in looks:
+    for resolve in resolvers:
         try:
-            found.append(str(look(choice)))
+            paths.append(str(resolve(choice)))
         except Unavailable as error:
             if settings.offline or downloads.SWITCHED_OFF not in error.message:
                 raise
-    if len(found) < len(looks):
-        return f"not complete in {choice.cache}; the first start fetches the rest."
-    return f"found {', '.join(found)}; they will run on {device}."
+    if len(paths) < len(resolvers):
+        return f"not complete in {choice.cache}; the first start downloads the rest."
+    return f"found {', '.join(paths)}; they will run on {device}."

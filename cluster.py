@@ -1,11 +1,11 @@
-"""The machines of a Ray cluster that speak for Barkeep (docs/cluster.md): `python cluster.py head | node | ...`.
+"""Manages the Ray cluster that generates speech for Barkeep (docs/cluster.md): `python cluster.py head | node | ...`.
 
-    head     starts the cluster, on the machine that the others know
-    node     joins it; with --workers 0 without speaking, as the machine of a bot does
+    head     starts the cluster on this machine; the other machines join it here
+    node     joins the cluster; with --workers 0 it generates no speech, as on the machine of a bot
     nodes    lists the speech nodes
-    drain    lets a node finish its jobs and take no more; resume takes that back
+    drain    lets a node finish its jobs and take no new ones; resume undoes this
 
-Exit codes: 0 done, 2 settings or arguments, 7 the cluster or a node cannot be reached.
+Exit codes: 0 done, 2 invalid settings or arguments, 7 the cluster or a node cannot be reached.
 """
 
 import asyncio
@@ -33,15 +33,15 @@ WRONG, UNREACHABLE = 2, 7
 WAIT_SECONDS = 15.0
 """How long a node may take to answer."""
 app = typer.Typer(
-    help="The machines of a Ray cluster that speak for Barkeep (docs/cluster.md).",
+    help="Manage the Ray cluster that generates speech for Barkeep (docs/cluster.md).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
 
-Workers = Annotated[int | None, typer.Option(help="How many speech workers; default: one a GPU, or one.", min=0)]
+Workers = Annotated[int | None, typer.Option(help="Number of speech workers; default: one per GPU, else one.", min=0)]
 Name = Annotated[str | None, typer.Option(help="This machine's name in lists; default: its host name.")]
-Store = Annotated[int, typer.Option(help="Memory for files on their way, in MB.", min=80)]
+Store = Annotated[int, typer.Option(help="Memory for files in transit, in MB.", min=80)]
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def _errors_printed() -> Iterator[None]:
     except (InvalidInput, NotFound) as error:
         message, code = error.message, WRONG
     except TimeoutError:
-        message, code = "The node does not answer.", UNREACHABLE
+        message, code = "The node does not answer. Does `python cluster.py node` still run there?", UNREACHABLE
     except BarkeepError as error:
         message, code = error.message, UNREACHABLE
     print_line(message)
@@ -74,15 +74,16 @@ def _guarded(settings: Settings) -> str:
 
 
 def _machine(name: str | None, host: str | None, workers: int | None, store: int) -> Machine:
-    """Return what this machine gives, after saying which GPUs it has. Raises InvalidInput."""
+    """Print this machine's GPUs, and return what it contributes to the cluster.
+
+    Raises InvalidInput if the workers cannot share the GPUs.
+    """
     gpus: list[str] = []
     if workers != 0:
         from cloning.cluster import gpus as devices  # torch takes seconds to import
 
         gpus = devices.found()
-        print_line(
-            "GPUs: " + "; ".join(gpus) + "." if gpus else "No GPU was found by torch: speech is made by the CPU."
-        )
+        print_line("GPUs: " + "; ".join(gpus) + "." if gpus else "torch found no GPU: speech is generated on the CPU.")
     count = (len(gpus) or 1) if workers is None else workers
     if start.gpus_for_each(count, len(gpus)) is None:
         raise InvalidInput(
@@ -94,13 +95,13 @@ def _machine(name: str | None, host: str | None, workers: int | None, store: int
 @app.command()
 @_errors_printed()
 def head(
-    host: Annotated[str, typer.Option(help="The address of this machine that the others use.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address at which the others reach this machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 6379,
-    workers: Annotated[int, typer.Option(help="How many speech workers run here, too.", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="Number of speech workers on this machine.", min=0)] = 0,
     name: Name = None,
     store: Store = 200,
 ) -> None:
-    """Start a cluster, and start it again whenever it ends. Ctrl-C stops it."""
+    """Start a cluster, and restart it whenever it ends. Ctrl-C stops it."""
     token = _guarded(read_settings())
     command = start.head_command(_machine(name, host, workers, store), port)
     variables = environment.to_join_a_cluster(token)
@@ -111,17 +112,17 @@ def head(
 @_errors_printed()
 def node(
     head: Annotated[str | None, typer.Option(help="host:port of the head; default: RAY_ADDRESS.")] = None,
-    host: Annotated[str | None, typer.Option(help="The address of this machine that the others use.")] = None,
+    host: Annotated[str | None, typer.Option(help="The address at which the others reach this machine.")] = None,
     workers: Workers = None,
     name: Name = None,
     store: Store = 200,
 ) -> None:
-    """Join the cluster, and join again whenever that ends. Ctrl-C leaves it."""
+    """Join the cluster, and rejoin it whenever Ray ends on this machine. Ctrl-C leaves it."""
     settings = read_settings()
     address, token = head or settings.ray_address, _guarded(settings)
     where, _, port = address.rpartition(":")
     if not where or not port.isdigit():
-        raise InvalidInput(f"{address} is no address. Give the head as host:port, such as 10.0.0.1:6379.")
+        raise InvalidInput(f"{address} is not an address. Give the head as host:port, such as 10.0.0.1:6379.")
     command = start.node_command(_machine(name, host, workers, store), address)
     variables = environment.to_join_a_cluster(token)
     asyncio.run(start.keep_running(command, variables, address, print_line, joins=True))
@@ -137,7 +138,7 @@ def nodes() -> None:
 @app.command()
 @_errors_printed()
 def drain(node: Annotated[str, typer.Argument(help="A name or an address, as `nodes` lists it.")]) -> None:
-    """Let a node take no more jobs, and wait until it has none. It can be stopped then."""
+    """Stop giving jobs to a node, and wait until it has none. Then it can be stopped."""
     _with_cluster(_drain(node))
 
 
@@ -149,13 +150,13 @@ def resume(node: Annotated[str, typer.Argument(help="A name or an address, as `n
 
 
 def _with_cluster(work: Coroutine[Any, Any, None]) -> None:
-    """Join the cluster of the settings and do `work`."""
+    """Join the cluster that the settings name, and run `work`."""
     environment.join_a_cluster(_token(read_settings()))
     asyncio.run(_joined(work))
 
 
 async def _joined(work: Coroutine[Any, Any, None]) -> None:
-    """Join, do `work`, and leave. Raises Unavailable."""
+    """Join the cluster and await `work`. Raises Unavailable if the head cannot be reached."""
     address = read_settings().ray_address
     try:
         if not await start.is_reachable(address):
@@ -186,7 +187,7 @@ async def _list() -> None:
 
 
 async def _state(each: "Found[RayNode]") -> str:
-    """Return a line about a node."""
+    """Return a node's state, in words."""
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             health, jobs, is_drained = await each.remote.state()
@@ -203,32 +204,32 @@ async def _state(each: "Found[RayNode]") -> str:
 
 
 async def _named(name: str) -> "Found[RayNode]":
-    """Return the node of a name or an address. Raises NotFound."""
+    """Return the node with this name or address. Raises NotFound if there is none, or more than one."""
     found = await _found()
-    fitting = [each for each in found if name in (each.name, each.address)]
-    if len(fitting) != 1:
+    matches = [each for each in found if name in (each.name, each.address)]
+    if len(matches) != 1:
         names = ", ".join(f"{each.name} ({each.address})" for each in found) or "none"
-        problem = "Several nodes are called" if fitting else "There is no node"
+        problem = "Several nodes are called" if matches else "There is no node"
         raise NotFound(f"{problem} {name}. The speech nodes are: {names}.")
-    return fitting[0]
+    return matches[0]
 
 
 async def _drain(name: str) -> None:
     each = await _named(name)
     async with asyncio.timeout(WAIT_SECONDS):
         await each.remote.drain(True)
-    told: int | None = None
+    printed: int | None = None
     while True:
         async with asyncio.timeout(WAIT_SECONDS):
             _, jobs, _ = await each.remote.state()
         if not jobs:
             break
-        if jobs != told:
-            told = jobs
-            print_line(f"{each.name} takes no more jobs, and finishes {jobs}.")
+        if jobs != printed:
+            printed = jobs
+            print_line(f"{each.name} takes no new jobs. Still running: {jobs}.")
         await asyncio.sleep(1)
     print_line(
-        f"{each.name} has no jobs. Stop it now, or let it take jobs again with `python cluster.py resume {name}`."
+        f"{each.name} has no jobs. You can stop it, or let it take jobs again with `python cluster.py resume {name}`."
     )
 
 

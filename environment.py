@@ -35,32 +35,35 @@ _FOR_MODELS_PREFIXES = (
 _FOR_RAY = {
     "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_NUM_REDIS_GET_RETRIES": "2",  # of 40 s each; 20 by default: a quarter of an hour's silence at a wrong address
-    "RAY_worker_niceness": "0",  # 15 by default: every other program of the machine would come first
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # 40 s each; the default, 20, waits a quarter of an hour at a wrong address
+    "RAY_worker_niceness": "0",  # the default, 15, gives every other program of the machine priority
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a CPU worker keeps CUDA_VISIBLE_DEVICES as the machine has it
 }
 
 
 def to_run() -> dict[str, str]:
-    """Return what any program needs: paths, the language, and where Python and libraries are."""
+    """Return the variables that any program needs: paths, the language, and the locations of Python and libraries."""
     return _allowed(os.environ, _TO_RUN, _TO_RUN_PREFIXES)
 
 
 def to_run_models() -> dict[str, str]:
-    """Return what a program with models needs as well: threads, devices, and access to the hub."""
+    """Return the variables that a program with models needs: also threads, devices, and access to the hub."""
     return to_run() | _allowed(os.environ, _FOR_MODELS, _FOR_MODELS_PREFIXES)
 
 
 def to_join_a_cluster(token: str | None) -> dict[str, str]:
-    """Return what a program of a Ray cluster needs, models included. token: what the cluster asks for, if it does."""
-    let_in = {"RAY_AUTH_MODE": "disabled"} if token is None else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
-    return to_run_models() | _FOR_RAY | let_in
+    """Return the variables that a program of a Ray cluster needs, models included.
+
+    token: the cluster's token; None for a cluster without one.
+    """
+    access = {"RAY_AUTH_MODE": "disabled"} if token is None else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    return to_run_models() | _FOR_RAY | access
 
 
 def join_a_cluster(token: str | None, **others: str) -> None:
-    """Prepare this process for Ray, which reads its own environment. Call it before Ray is imported.
+    """Set the environment variables of this process for Ray. Call it before Ray is imported.
 
-    others: more variables, for the nodes that this process starts.
+    others: additional variables, for the nodes that this process starts.
     """
     os.environ.update(to_join_a_cluster(token) | others)
 

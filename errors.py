@@ -22,7 +22,7 @@ class NotAllowed(BarkeepError):
 
 
 class VoiceUnavailable(NotAllowed):
-    """The voice that is to speak cannot be used now, though it was chosen: no other one speaks instead."""
+    """The chosen voice cannot be used now. No other voice speaks in its place."""
 
 
 class NotFound(BarkeepError):
@@ -30,7 +30,7 @@ class NotFound(BarkeepError):
 
 
 class Conflict(BarkeepError):
-    """It exists already, or was changed in the meantime."""
+    """The thing exists already, or was changed in the meantime."""
 
 
 class NameTaken(Conflict):
@@ -42,11 +42,11 @@ class LimitReached(BarkeepError):
 
 
 class Unavailable(BarkeepError):
-    """It is not possible now: a missing model, a full disk, a locked database, a worker that keeps failing."""
+    """Something needed is not available now: a missing model, a full disk, a locked database, a failing worker."""
 
 
 class ModelUnavailable(Unavailable):
-    """A model cannot be loaded. The message is for whoever runs the bot, and may contain paths: members get another."""
+    """A model cannot be loaded. The message is for the bot's owner and may contain paths; members get another one."""
 
 
 class Cancelled(BarkeepError):

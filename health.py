@@ -32,10 +32,10 @@ class HealthServer:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host, port).start()
-        except (OSError, UnicodeError) as error:  # the latter: no host can have this name
+        except (OSError, UnicodeError) as error:  # UnicodeError: not a valid host name
             raise Unavailable(
-                f"The health port {port} on {host} cannot be used. Set HEALTH_PORT to another one, or leave it out; "
-                "HEALTH_HOST is an address of this machine."
+                f"The health port {port} on {host} cannot be used. Set HEALTH_PORT to a free port, or leave it out; "
+                "HEALTH_HOST must be an address of this machine."
             ) from error
         return int(self._runner.addresses[0][1])
 

@@ -1,7 +1,7 @@
 """Logging for the whole process: structlog and the standard library write the same lines, as text or as JSON.
 
 Secrets are removed from every line: the ones passed to `configure`, and the tokens in Discord's webhook and interaction
-addresses.
+URLs.
 """
 
 import logging
@@ -15,7 +15,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 BLOT = "[hidden]"
 TOKENS_IN_PATHS = r"(?<=/webhooks/)(\d+)/[\w-]+|(?<=/interactions/)(\d+)/[\w-]+"
-"""An interaction or webhook token: it follows an id in the addresses that discord.py logs."""
+"""Matches an interaction or webhook token, which follows an id in the URLs that discord.py logs."""
 LEAST = {"discord": logging.INFO, "asyncio": logging.INFO, "aiosqlite": logging.INFO, "alembic": logging.WARNING}
 """Libraries whose lines below this level contain payloads or are noise."""
 
@@ -27,7 +27,7 @@ def configure(
     secrets: Iterable[str] = (),
     stream: IO[str] | None = None,
 ) -> None:
-    """Send everything from `level` on to `stream` (default: stderr). Calling it again replaces the set-up."""
+    """Write lines of `level` and above to `stream` (default: stderr). Calling it again replaces the configuration."""
     stream = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -67,7 +67,7 @@ def configure(
 
 
 def print_line(line: str) -> None:
-    """Print a line for the person at the terminal, at once."""
+    """Print a line to stdout and flush it, for the person at the terminal."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -89,4 +89,4 @@ class _Blotter:
     def __call__(self, _logger: WrappedLogger, _method: str, line: str | EventDict) -> Any:
         """Return the line without secrets."""
         line = self._named.sub(BLOT, str(line))
-        return self._paths.sub(lambda found: f"{found[1] or found[2]}/{BLOT}", line)
+        return self._paths.sub(lambda match: f"{match[1] or match[2]}/{BLOT}", line)

@@ -18,7 +18,7 @@ _SHARDS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
 
 class Settings(BaseSettings):
-    """The settings of the owner. Each field is an environment variable of the same name in capitals."""
+    """The owner's settings. Each field is read from the environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     """Let /read read channels aloud. Needs the Message Content Intent in Discord's developer portal."""
 
     consent: Literal["checkbox", "spoken"] = "checkbox"
-    """How members agree to a clone on servers whose moderators did not choose; spoken needs `make consent`."""
+    """How members agree to a clone, on servers whose moderators have not decided; spoken needs `make consent`."""
 
     data_dir: Path = Path("data")
     """The folder of voices, jobs and the SQLite file."""
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     """An SQLAlchemy URL; default: SQLite in data_dir. `postgresql+asyncpg://...` works with the same models."""
 
     shard_count: int | None = Field(default=None, ge=1, le=10_000)
-    """How many shards all bot processes have together; default: Discord decides, and one process has all."""
+    """The number of shards of all bot processes together; default: as Discord recommends, all in one process."""
     shard_ids: str | None = None
     """The shards of this process, such as 0,2-3; default: all. Needs shard_count."""
 
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     aws_region: str = "us-east-1"
     """The region of the bucket."""
     aws_access_key_id: str | None = None
-    """The name of the key that may read, write, list and delete in the bucket."""
+    """The id of the key, which must be allowed to read, write, list and delete in the bucket."""
     aws_secret_access_key: SecretStr | None = None
     """The secret of that key."""
 
@@ -62,13 +62,13 @@ class Settings(BaseSettings):
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     """auto, cpu, cuda, cuda:N or mps."""
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
-    """The precision of the Bark model. auto: the fastest one that speaks as well as float32. float32: as Suno's code,
-    token for token; lower ones change the tokens."""
+    """The precision of the Bark model. auto: the fastest one that speaks as well as float32. float32: the same tokens
+    as Suno's code; lower precisions change them."""
     batch: int = Field(default=8, ge=1, le=64)
     """How many windows of speech are generated together, and how many jobs run at once."""
     preset: Literal["auto", "exact", "fast"] = "auto"
-    """exact: Suno's windows. auto: longer ones that were measured to speak as well, but with DTYPE=float32 and on a GPU
-    Suno's. fast: windows that take still less time and may get more words wrong."""
+    """The windows of tokens. exact: Suno's. auto: Suno's with DTYPE=float32 and on a GPU, else longer ones, which take
+    less time and were measured to speak as well. fast: the least time, but it may get more words wrong."""
     takes: int = Field(default=1, ge=1, le=4)
     """How many times each sentence is generated; the best take is kept."""
     normalise: bool = True
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     ray_address: str = Field(default="127.0.0.1:6379", pattern=r"^(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}$")
     """The address of the cluster's head, host:port."""
     ray_auth_token: SecretStr | None = None
-    """What the machines of the cluster show each other; the same one on each of them."""
+    """The secret with which the machines of the cluster admit each other; the same on all of them."""
 
     job_timeout: float = Field(default=900.0, gt=0)
     """Seconds without progress after which a job counts as hung and its worker is replaced."""
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _blank_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
-        """Treat `NAME=` in the environment or in .env as the default; in the environment it hides the value in .env."""
+        """Treat an empty `NAME=` as unset. In the environment, it also overrides the value in .env."""
         return {name: value for name, value in values.items() if not (isinstance(value, str) and not value.strip())}
 
     @model_validator(mode="after")
@@ -120,18 +120,18 @@ class Settings(BaseSettings):
 
     @property
     def shards(self) -> tuple[int, ...] | None:
-        """The ids of this process's shards, sorted; None: all, as many as Discord wants."""
+        """The ids of this process's shards, sorted; None: all, as many as Discord recommends."""
         return parse_shard_ids(self.shard_ids, self.shard_count)
 
     @property
     def secrets(self) -> list[str]:
-        """What no log may contain."""
+        """The values that no log may contain."""
         secrets = (self.discord_token, self.ray_auth_token, self.aws_secret_access_key)
         return [secret.get_secret_value() for secret in secrets if secret is not None]
 
     @property
     def bucket_options(self) -> dict[str, str | None]:
-        """How the bucket in `files` is reached: options of storage.bucket.Bucket."""
+        """The options of storage.bucket.Bucket for the bucket in `files`."""
         secret = self.aws_secret_access_key
         return {
             "endpoint": self.aws_endpoint_url,
@@ -147,19 +147,19 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Return the settings of the environment and `.env`. Raises InvalidInput with a sentence for the owner."""
+    """Return the settings from the environment and `.env`. Raises InvalidInput with a sentence for the owner."""
     try:
         return Settings()
     except ValidationError as invalid:
         raise InvalidInput(_what_is_wrong(invalid)) from invalid
     except (UnicodeDecodeError, OSError) as error:
         raise InvalidInput(
-            "The file .env cannot be read. It must be plain text in UTF-8, which the user who runs Barkeep may read."
+            "The file .env cannot be read. It must be plain text in UTF-8, readable by the user who runs Barkeep."
         ) from error
 
 
 def _what_is_wrong(invalid: ValidationError) -> str:
-    """Return sentences about settings that are not valid. Values stay out, because a token may be among them."""
+    """Return sentences that name the invalid settings, without their values, which may include a token."""
     errors = invalid.errors()
     names = ", ".join(sorted({str(error["loc"][0]).upper() for error in errors if error["loc"]}))
     sentences = [f"These settings are not valid: {names}. See .env.example for the allowed values."] if names else []
@@ -167,15 +167,15 @@ def _what_is_wrong(invalid: ValidationError) -> str:
 
 
 def parse_shard_ids(text: str | None, count: int | None) -> tuple[int, ...] | None:
-    """Return the shards that `text` names, sorted: numbers and ranges with commas between them, such as "0,2-3".
+    """Return the shards that `text` lists, sorted. `text`: numbers and ranges, separated by commas, such as "0,2-3".
 
-    None for no text is all `count` of them, or None without a count. Raises ValueError with a sentence for the owner.
+    Without `text`: all `count` shards, or None without a count. Raises ValueError with a sentence for the owner.
     """
     if text is None:
         return None if count is None else tuple(range(count))
     if count is None:
-        raise ValueError("SHARD_IDS needs SHARD_COUNT: how many shards all bot processes have together.")
-    found: set[int] = set()
+        raise ValueError("SHARD_IDS needs SHARD_COUNT: set it to the number of shards of all bot processes together.")
+    shards: set[int] = set()
     for part in text.split(","):
         match = _SHARDS.fullmatch(part.strip())
         if match is None:
@@ -187,7 +187,7 @@ def parse_shard_ids(text: str | None, count: int | None) -> tuple[int, ...] | No
             raise ValueError(
                 f"SHARD_IDS names shard {last}, but SHARD_COUNT is {count}, so the shards are 0 to {count - 1}."
             )
-        if twice := found.intersection(range(first, last + 1)):
-            raise ValueError(f"SHARD_IDS names shard {min(twice)} twice.")
-        found.update(range(first, last + 1))
-    return tuple(sorted(found))
+        if repeated := shards.intersection(range(first, last + 1)):
+            raise ValueError(f"SHARD_IDS names shard {min(repeated)} twice. Name each shard once.")
+        shards.update(range(first, last + 1))
+    return tuple(sorted(shards))

@@ -19,13 +19,13 @@ class Check(MenuCog):
         self.menus = (app_commands.ContextMenu(name="Was this made by Barkeep?", callback=self.check_this),)
 
     @app_commands.command(name="check", description="Look for the mark of generated speech in a recording")
-    @app_commands.describe(audio="The recording; only you see the answer, and nothing of it is kept")
+    @app_commands.describe(audio="The recording. Only you see the answer, and I do not keep the recording")
     async def check(self, interaction: Interaction, audio: discord.Attachment) -> None:
         """Check an attachment."""
         await self._check(interaction, audio)
 
     async def check_this(self, interaction: Interaction, message: discord.Message) -> None:
-        """Check the recording of a message, or of what it forwards."""
+        """Check the recording of a message, or of the message that it forwards."""
         forwarded = [file for snapshot in message.message_snapshots for file in snapshot.attachments]
         await self._check(interaction, recording_in([*message.attachments, *forwarded]))
 

@@ -1,7 +1,4 @@
-"""The bot: connects Discord to one studio, loads the cogs, syncs commands and runs upkeep.
-
-`open_studio` makes the studio.
-"""
+"""The bot: connects Discord to one studio, loads the cogs, syncs commands and runs upkeep."""
 
 import asyncio
 import hashlib
@@ -63,7 +60,7 @@ OpenStudio = Callable[[Courier], Awaitable[Studio]]
 
 
 class BarkeepTree(app_commands.CommandTree[StudioBot]):
-    """The commands. Answers every error of one with a sentence for the member."""
+    """The command tree. Answers each error of a command with a sentence for the member."""
 
     async def on_error(
         self, interaction: discord.Interaction[StudioBot], error: app_commands.AppCommandError, /
@@ -80,7 +77,7 @@ class Barkeep(StudioBot):
     Discord has, and deletes the data of servers that removed the bot while it was offline. Off in the simulator, which
     has no real application; commands are then synced at every start.
     `shard_count`, `shard_ids`: as in Shards; None: all, as many as Discord recommends.
-    `read_messages`: asks Discord for what members write, so that channels can be read aloud.
+    `read_messages`: asks Discord for the content of messages, so that channels can be read aloud.
     """
 
     courier: DiscordCourier
@@ -116,14 +113,14 @@ class Barkeep(StudioBot):
         self._removed_from: set[int] = set()
         """Servers whose data are still to be deleted."""
         self.ended_by: BarkeepError | None = None
-        """Why the bot closed by itself."""
+        """The error that made the bot close itself."""
         self._end: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
         """Open the studio, load the cogs, sync the commands, and continue what an earlier run left behind.
 
-        Raises Conflict if the data belong to another application: this bot is in none of their servers and would delete
-        all. Also if another process has one of the shards.
+        Raises Conflict if another process has one of the shards, or if the data belong to another application: this
+        bot is in none of that one's servers and would delete all their data.
         """
         self.courier = DiscordCourier(self, edit_seconds=self._edit_seconds)
         self.studio = await self._open_studio(self.courier)
@@ -139,22 +136,22 @@ class Barkeep(StudioBot):
         self._upkeep.start()
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """Answer a button or form that no view handles: after a restart, forms that were open have no handler."""
+        """Answer a button or form that has no handler, such as a form that was open during a restart."""
         kind = interaction.type
         if kind not in (discord.InteractionType.component, discord.InteractionType.modal_submit):
             return
         if is_known(interaction) or interaction.response.is_done():
             return
-        what = "form" if kind is discord.InteractionType.modal_submit else "button"
+        name = "form" if kind is discord.InteractionType.modal_submit else "button"
         await answer_error(
             interaction,
             NotFound(
-                f"I was restarted and no longer know this {what}. Nothing was done. Please use the command again."
+                f"I was restarted and no longer know this {name}. Nothing was done. Please use the command again."
             ),
         )
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Commands are slash commands: a message that begins with a mention of the bot is none."""
+        """Do nothing. discord.py would take a message that begins with a mention of the bot for a command."""
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Delete the data of a server that removed the bot."""
@@ -205,11 +202,11 @@ class Barkeep(StudioBot):
 
     def _own_id(self) -> int:
         if self.application_id is None:
-            raise RuntimeError("setup_hook runs after login, which tells the application id")
+            raise RuntimeError("the application id is known only after login")
         return self.application_id
 
     def _close_because(self, error: BarkeepError) -> None:
-        """Close by itself: another process serves this one's servers."""
+        """Close the bot, because another process serves its servers."""
         self.ended_by = error
         self._end = asyncio.create_task(self.close())
 
@@ -220,7 +217,7 @@ class Barkeep(StudioBot):
             return
         digest = _digest_of(self.tree, self._own_id())
         storage = self.studio.storage
-        async with storage.in_turn():  # of several processes that start together, one syncs
+        async with storage.in_turn():  # if several processes start together, only one syncs
             if await storage.installation.commands_digest() == digest:
                 return
             await self.tree.sync()

@@ -1,6 +1,6 @@
 """Delivers answers to members: by the interaction, else in the channel, else by direct message.
 
-Shows the progress of jobs until then, in a few edits; the last update is always shown. Implements
+Until then, shows the progress of jobs in a few edits; the newest update is always shown. Implements
 `studio.values.Courier` and stores nothing.
 """
 
@@ -39,9 +39,9 @@ Show = Callable[[JobRecord, Update], Awaitable[bool]]
 
 
 class _Original(int):
-    """Discord's name for an interaction's first answer, in place of a message id.
+    """Stands for a message id and is formatted as "@original", Discord's name for an interaction's first answer.
 
-    A number, because discord.py percent-encodes the text parts of an address.
+    An int, because discord.py percent-encodes strings in a URL.
     """
 
     def __format__(self, _: str) -> str:
@@ -53,7 +53,7 @@ _ORIGINAL = _Original()
 
 @dataclass(slots=True)
 class _Message:
-    """What one job's message shows, and what it shows next."""
+    """The progress message of one job, and its next update."""
 
     job: JobRecord
     waiting: Update | None = None
@@ -81,7 +81,7 @@ class ProgressMessages:
             message.task = asyncio.create_task(self._run(message), name=f"progress-{job.id}")
 
     async def finish(self, job_id: str) -> None:
-        """Show no more updates of this job. No edit of it is under way when this returns."""
+        """Stop the updates of this job. No edit of its message is running when this returns."""
         message = self._retire(job_id)
         if message is None:
             return
@@ -96,7 +96,7 @@ class ProgressMessages:
             await self.finish(job_id)
 
     async def _run(self, message: _Message) -> None:
-        """Show waiting updates, one edit per interval, until none waits."""
+        """Show waiting updates, one edit per interval, until none is left."""
         try:
             while message.waiting is not None:
                 pause = message.shown_at + self._every - monotonic()
@@ -116,7 +116,7 @@ class ProgressMessages:
             self._retire(message.job.id)
 
     def _retire(self, job_id: str) -> _Message | None:
-        """Remember, for a while, that this job takes no more updates."""
+        """Drop later updates of this job. The last _REMEMBERED jobs are remembered."""
         self._finished[job_id] = None
         if len(self._finished) > _REMEMBERED:
             self._finished.popitem(last=False)
@@ -143,27 +143,27 @@ class DiscordCourier:
         """Send the answer by the first way that works; None if none does.
 
         Private answers never go to the channel. Raises Unavailable for temporary failures of Discord or the network:
-        immediately, or with `last` only after the other ways were tried. It can be repeated: the interaction's answer
-        is edited in place, and other messages carry a nonce made from the job's id.
+        immediately, or with `last` only after the other ways were tried. Repeating the call is safe: the interaction's
+        answer is edited in place, and other messages carry a nonce made from the job's id.
         """
         job = outcome.job
         await self._progress.finish(job.id)
         answer = await answer_to(outcome)
         delivery: Delivery | None = None
-        passing: Exception | None = None
+        temporary: Exception | None = None
         for way in (self._by_interaction, self._by_channel, self._direct):
             try:
                 delivery = await way(job, answer)
             except (discord.HTTPException, *NETWORK_ERRORS) as error:
                 log.info("way_closed", job_id=job.id, way=way.__name__, reason=_reason(error))
                 if _is_temporary(error):
-                    passing = error
+                    temporary = error
                     if not last:
                         break
             if delivery is not None:
                 break
-        if delivery is None and passing is not None:
-            raise Unavailable("Discord did not take the answer. It will be tried again.") from passing
+        if delivery is None and temporary is not None:
+            raise Unavailable("Discord did not take the answer. It will be sent again.") from temporary
         await self._take_back(job, delivery)
         return delivery
 
@@ -195,9 +195,9 @@ class DiscordCourier:
         return Delivery("interaction", message.id)
 
     async def _by_private_follow_up(self, job: JobRecord, answer: Answer) -> Delivery:
-        """Answer privately a command whose waiting message is public, and delete that message.
+        """Answer privately to a command whose waiting message is public, and delete that message.
 
-        The message becomes a bare sign first, because the first follow-up of a "thinking" message is public.
+        It is first edited to a bare sign, because the first follow-up to a public "thinking" message is public, too.
         """
         webhook = self._webhook(job)
         try:
@@ -226,7 +226,7 @@ class DiscordCourier:
         return Delivery("channel", message.id)
 
     async def _direct(self, job: JobRecord, answer: Answer) -> Delivery | None:
-        # without buttons, which act on a server's voices
+        # No buttons: they act on a server's voices, and direct messages belong to no server.
         user = self._client.get_user(job.member_id) or await self._client.fetch_user(job.member_id)
         message = await self._send(user, job, answer, ())
         return Delivery("direct", message.id)
@@ -288,9 +288,9 @@ class DiscordCourier:
         return update, {"attachments": [discord.File(io.BytesIO(sound), filename=BEGINNING)]}
 
     async def _take_back(self, job: JobRecord, delivery: Delivery | None) -> None:
-        """Delete the waiting message after the answer went another way, since it is no longer true.
+        """Delete the waiting message if the answer was sent in another one.
 
-        A private one can only be reached by the interaction, and only the member sees it.
+        A private waiting message stays: only its interaction can reach it, and only the member sees it.
         """
         self._begun.discard(job.id)
         message_id = self._waiting.pop(job.id, None)
@@ -304,9 +304,9 @@ class DiscordCourier:
 
     def _webhook(self, job: JobRecord) -> discord.Webhook:
         if self._client.application_id is None or job.interaction_token is None:
-            raise RuntimeError("answers are brought after login, for jobs that came by an interaction")
+            raise RuntimeError("answers are sent after login, to jobs that an interaction started")
         webhook = discord.Webhook.partial(self._client.application_id, job.interaction_token, client=self._client)
-        webhook.type = discord.WebhookType.application  # discord.py allows private messages for no other kind
+        webhook.type = discord.WebhookType.application  # discord.py sends private messages only with this type
         return webhook
 
 
@@ -340,5 +340,5 @@ def _reason(error: Exception) -> str:
 
 
 def _nonce(job: JobRecord) -> str:
-    """Return a nonce of at most 25 characters: Discord refuses a second message with it for a few minutes."""
+    """Return the job's nonce, at most 25 characters: for a few minutes, Discord refuses a second message with it."""
     return hashlib.sha256(job.id.encode()).hexdigest()[:25]

@@ -23,7 +23,7 @@ _OTHER_TYPES = ("image/", "text/", "font/", "application/pdf", "application/json
 def recording_in(attachments: Sequence[discord.Attachment]) -> discord.Attachment:
     """Return a message's recording: a voice message, else an audio file by its type, else any file that may be audio.
 
-    Raises InvalidInput if there is none. The worker checks the content, as with /clone.
+    Raises InvalidInput if there is none. Only the worker checks the content, as with /clone.
     """
     likely = [attachment for attachment in attachments if _looks_like_sound(attachment)]
     possible = likely or [attachment for attachment in attachments if not _is_something_else(attachment)]
@@ -33,9 +33,9 @@ def recording_in(attachments: Sequence[discord.Attachment]) -> discord.Attachmen
 
 
 async def require_still_there(message: discord.Message) -> None:
-    """Raise InvalidInput if the message was deleted: its author then does not want it to be used.
+    """Raise InvalidInput if the message was deleted, because its author then does not want it to be used.
 
-    If the bot cannot read the channel, it cannot know. Raises Unavailable if Discord cannot be reached.
+    Passes if the bot may not read the channel. Raises Unavailable if Discord cannot be reached.
     """
     try:
         await message.fetch()
@@ -48,7 +48,7 @@ async def require_still_there(message: discord.Message) -> None:
 
 
 async def read_recording(attachment: discord.Attachment) -> bytes:
-    """Return the bytes. Call it soon, because Discord's addresses expire. Raises InvalidInput or Unavailable."""
+    """Return the bytes. Call it soon, because Discord's URLs expire. Raises InvalidInput or Unavailable."""
     try:
         return await attachment.read()
     except (discord.NotFound, discord.Forbidden) as error:
@@ -58,18 +58,18 @@ async def read_recording(attachment: discord.Attachment) -> bytes:
 
 
 async def send_privately(interaction: discord.Interaction[Any], note: str, name: str, data: bytes) -> None:
-    """Follow an interaction up with a file that only the member sees. Raises LimitReached if it is too large."""
+    """Send a file that only the member sees, as a follow-up. Raises LimitReached if it is too large."""
     limit = upload_limit(interaction)
     if len(data) > limit:
         raise LimitReached(
             f"That file has {len(data) / _MIB:.1f} MiB, but Discord allows {limit // _MIB} MiB here. "
-            "Delete a voice or two and try again, or ask the owner of this bot for it."
+            "Delete a voice or two and try again, or ask the bot's owner for the file."
         )
     await interaction.followup.send(note, file=discord.File(io.BytesIO(data), filename=name), ephemeral=True)
 
 
 def _looks_like_sound(attachment: discord.Attachment) -> bool:
-    """Judge by what the uploader's client said; used only to choose among several files."""
+    """Return whether the uploader's client declared audio or video. Used only to choose among several files."""
     kind = attachment.content_type or ""
     return kind.startswith(_MEDIA_TYPES) or attachment.filename.lower().endswith(_MEDIA_NAMES)
 

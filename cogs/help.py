@@ -29,13 +29,13 @@ GROUPS = (
     ),
     (
         "🎧 In voice channels",
-        "</join> brings me to yours: what you </say> is heard there. </skip> and </stop> end your lines, </leave> "
-        "makes me leave. </read start> has me read aloud what members write, each in their own voice, until </read "
+        "</join> brings me to yours: use </say>, and I speak there. </skip> and </stop> end your lines, </leave> "
+        "sends me away. After </read start> I read aloud what members write, each in their own voice, until </read "
         "stop>; </read me> excludes you, </read rules> shows what is read.",
     ),
     (
         "📚 Look after your voices",
-        "</voices list> to see and hear them, </voices info>, </voices rename>, </voices describe>, </voices delete>",
+        "</voices list> to see and hear them, </voices info>, </voices rename>, </voices describe>, </voices delete>.",
     ),
     (
         "🤝 Share",
@@ -43,8 +43,8 @@ GROUPS = (
     ),
     (
         "🔒 Your data",
-        "</privacy show> what is kept, </privacy export> a copy of it, </privacy forget> all of it at once; "
-        "in direct messages with me, on all servers",
+        "</privacy show> lists what I store about you, </privacy export> gives you a copy, </privacy forget> deletes "
+        "it; in direct messages with me, for all servers.",
     ),
     (
         "🔎 Was it generated?",
@@ -54,9 +54,9 @@ GROUPS = (
 """Task -> how to do it. `</name>` becomes a link to that command."""
 FOR_MODERATORS = (
     "🛠️ For moderators",
-    "</admin settings> with roles, channels and limits; </admin default> voice; </admin voices>, </admin queue>, "
-    "</admin stats>, </admin audit>; </admin block>, </admin unblock>, </admin purge>; </pronounce add>, "
-    "</pronounce remove>, </pronounce import> decide how words are said; </read ignore> whose messages are not read",
+    "</admin settings> for roles, channels and limits; </admin default> for the default voice; </admin voices>, "
+    "</admin queue>, </admin stats>, </admin audit>; </admin block>, </admin unblock>, </admin purge>. </pronounce add>, "
+    "</pronounce remove> and </pronounce import> decide how words are said, </read ignore> whose messages are not read.",
 )
 EXAMPLES = (
     "💡 For example",

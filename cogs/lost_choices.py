@@ -20,7 +20,7 @@ _ERRORS = (discord.HTTPException, *NETWORK_ERRORS)
 
 
 async def tell_of_lost_choices(client: StudioBot, guild: discord.Guild | None) -> None:
-    """Tell moderators what they have not been told yet. Never raises an expected error: the next start tries again."""
+    """Tell moderators about deletions that they were not told of. Expected errors are logged; the next start retries."""
     existing_ids = existing_in(guild)
     if guild is None or existing_ids is None:
         return
@@ -33,7 +33,7 @@ async def tell_of_lost_choices(client: StudioBot, guild: discord.Guild | None) -
 
 
 async def _tell(client: StudioBot, guild: discord.Guild, text: str) -> bool:
-    """Return whether the message could be sent one of the two ways."""
+    """Send the message to the moderators' channel, else to the owner. Return whether it was sent."""
     try:
         if guild.public_updates_channel is not None:
             await guild.public_updates_channel.send(text, allowed_mentions=NOBODY)

@@ -67,8 +67,8 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
     @app_commands.command(name="add", description="For moderators: decide how a word is said here")
     @app_commands.describe(
         word="The word, or a few, as people write it: SQL",
-        say="How it is said, as it would be written: sequel",
-        match_case="Only with the capitals that you typed; otherwise with any",
+        say="How to say it, written as it sounds: sequel",
+        match_case="Apply it only where the capitals match those that you typed",
     )
     @app_commands.check(require_moderator)
     async def add(
@@ -110,7 +110,12 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         data = await self.bot.studio.pronunciations.export(actor)
-        await send_privately(interaction, "Another server takes it with /pronounce import.", _FILE, data)
+        await send_privately(
+            interaction,
+            "To use these words on another server, import the file there with /pronounce import.",
+            _FILE,
+            data,
+        )
 
     @app_commands.command(name="import", description="For moderators: add the words of a file to the dictionary")
     @app_commands.describe(file="A dictionary, as /pronounce export writes it")

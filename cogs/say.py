@@ -27,7 +27,7 @@ class Say(MenuCog):
         text="What to say; [laughs] and [sighs] work too",
         voice="Whose voice; your default voice if you leave it out",
         language="The language of the text; the voice's own if you leave it out",
-        temperature="How much the speech varies: 0 not at all, 1.5 very much; what suits the model if you leave it out",
+        temperature="How much the speech varies, from 0 to 1.5; the model's own value if you leave it out",
         seed="The same seed, voice and text give the same recording",
         private="Only you hear it",
     )
@@ -43,7 +43,7 @@ class Say(MenuCog):
         seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
         private: bool = False,
     ) -> None:
-        """Queue the words."""
+        """Queue the speech."""
         order = SayOrder(text, voice, language, temperature, seed, private)
         await self._submit(interaction, order)
 

@@ -1,4 +1,4 @@
-"""The bot class that commands, buttons and forms use, with the names of servers; and a cog with message menus."""
+"""The bot class that commands, buttons and forms use, the look-up of server names, and a base of cogs with menus."""
 
 import time
 
@@ -10,12 +10,12 @@ from cogs.ui.errors import NETWORK_ERRORS
 from storage.shards import Shards
 from studio.studio import Studio
 
-_KEPT = 600.0
-"""How many seconds a fetched name is used."""
+_CACHE_SECONDS = 600.0
+"""How long a fetched name is cached."""
 
 
 class ServerNames:
-    """Looks names of servers up in memory and, of those that another process of the bot serves, at Discord."""
+    """Looks up server names: in memory, or at Discord for servers that another process of the bot serves."""
 
     def __init__(self, client: discord.Client, shards: Shards) -> None:
         self._client = client
@@ -23,7 +23,7 @@ class ServerNames:
         self._fetched: dict[int, tuple[float, str | None]] = {}
 
     async def of(self, guild_id: int) -> str:
-        """Return a server's name, also where the member no longer sees it; its id while Discord does not show it."""
+        """Return a server's name, even if the member has left it; "Server" and its id if Discord does not return it."""
         if (guild := self._client.get_guild(guild_id)) is not None:
             return guild.name
         name = None
@@ -33,7 +33,7 @@ class ServerNames:
 
     async def _fetch(self, guild_id: int) -> str | None:
         known = self._fetched.get(guild_id)
-        if known is not None and time.monotonic() - known[0] < _KEPT:
+        if known is not None and time.monotonic() - known[0] < _CACHE_SECONDS:
             return known[1]
         try:
             name = (await self._client.fetch_guild(guild_id, with_counts=False)).name

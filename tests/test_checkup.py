@@ -62,7 +62,7 @@ def test_check_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[
     settings, token, channels, consent, database, models = capsys.readouterr().out.splitlines()
     assert str(tmp_path / "data") in settings
     assert "simulator" in token
-    assert channels == "Voice channels: fine, the libraries are there."
+    assert channels == "Voice channels: fine, the libraries are installed."
     assert consent == "Spoken consent: fine, the recogniser is installed."
     assert database == "Database (sqlite): fine, 0 servers known."
     assert "bundled" in models
@@ -80,7 +80,7 @@ def test_check_names_the_libraries_that_voice_channels_lack(
         monkeypatch.setitem(sys.modules, module, None)
     assert bot.main(["--check"]) == Exit.FINE, "the rest of the bot works"
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Voice channels: ")]
-    assert f": {named} missing" in line
+    assert f"without {named};" in line
     assert 'pip install "discord.py[voice]"' in line
 
 
@@ -169,7 +169,7 @@ def test_check_of_a_directory_whose_hubert_is_not_there_yet(
 ) -> None:
     monkeypatch.setenv("MODEL", str(stand_in / "bark"))
     assert bot.main(["--check"]) == Exit.FINE
-    assert "the first start fetches the rest" in capsys.readouterr().out
+    assert "the first start downloads the rest" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("name", "value"), [("DEVICE", "cuda:99"), ("QUANTIZER", "/no/such/quantizer.pth")])
@@ -233,7 +233,7 @@ def test_with_a_cluster_this_machine_needs_no_models_and_no_gpu(
         monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{server.getsockname()[1]}")
         assert bot.main(["--check"]) == Exit.FINE
     said = capsys.readouterr().out
-    assert "Models (suno/bark-small): each speech node looks for its own" in said
+    assert "Models (suno/bark-small): each speech node has its own" in said
 
 
 def test_a_bot_without_ray_does_not_start_with_ray(

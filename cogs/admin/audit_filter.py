@@ -1,4 +1,4 @@
-"""Write the filter of /admin audit into the few characters that the ids of its buttons hold, and read it back."""
+"""Encodes the filter of /admin audit in the few characters that fit the ids of its buttons, and decodes it."""
 
 import re
 
@@ -13,7 +13,7 @@ KINDS = {
     "t": ("Settings and pronunciation", ("settings.", "pronunciation.")),
     "m": ("Members: blocks, deletions, cancelled jobs", ("member.", "privacy.", "purge", "job.")),
 }
-"""Letter of a kind of events -> its name for moderators, and how its actions begin."""
+"""Letter of a kind of event -> its name for moderators, and the prefixes of its actions."""
 
 _WRITTEN = re.compile(r"(?P<kind>[a-z])?(?:@(?P<member>[0-9]{1,19})|=(?P<voice>.{1,32}))?", re.DOTALL)
 
@@ -27,9 +27,9 @@ def written(kind: str | None, member_id: int | None, voice: str | None) -> str:
 
 
 def read(text: str) -> AuditQuery:
-    """Return the query of what `written` wrote. Raises InvalidInput for anything else."""
+    """Return the query for a text from `written`. Raises InvalidInput for any other text."""
     found = _WRITTEN.fullmatch(text)
     if found is None or (found["kind"] or "s") not in KINDS:
-        raise InvalidInput("I cannot read that button. Please use the command again.")
+        raise InvalidInput("That button is not valid. Please use the command again.")
     member_id = None if found["member"] is None else ids.whole(found["member"])
     return AuditQuery(member_id, KINDS[found["kind"]][1] if found["kind"] else (), found["voice"])

@@ -1,6 +1,6 @@
 """Buttons of moderators' lists: cancel a job, unblock a member, remove a voice. They work after a restart.
 
-The studio checks at each press that a moderator pressed.
+The studio checks at each press that the member is a moderator.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class CancelQueuedJob(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Cancel the job. Its own answer tells the member."""
+        """Cancel the job. The job's own answer tells the member."""
         await interaction.response.defer()
         await interaction.client.studio.admin.cancel(actor_of(interaction), self.job_id)
         await pages.show_page(interaction, QUEUE_LIST, number=self.page)

@@ -111,7 +111,9 @@ async def default_choices(interaction: Interaction, current: str) -> list[app_co
 
 
 @moderators()
-class Admin(commands.GroupCog, group_name="admin", group_description="For moderators: settings, voices, members, use"):
+class Admin(
+    commands.GroupCog, group_name="admin", group_description="For moderators: settings, voices, members, usage"
+):
     """The commands of moderators. All replies are private."""
 
     def __init__(self, bot: StudioBot) -> None:
@@ -136,7 +138,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         ]
     )
     async def settings(self, interaction: Interaction, consent: str | None = None) -> None:
-        """Show an overview with menus and forms that change the settings; change how members agree first."""
+        """Show all settings with menus and forms to change them. If `consent` is given, change that first."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         actor = actor_of(interaction)
         if consent is None:
@@ -147,7 +149,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         await interaction.followup.send(**panel, ephemeral=True)
 
     @app_commands.command(name="default", description="The voice that speaks for members who have none of their own")
-    @app_commands.describe(voice="A voice that everyone can use; leave it out to see which it is")
+    @app_commands.describe(voice="A voice that everyone can use; leave it out to see the current one")
     @app_commands.autocomplete(voice=default_choices)
     async def default(self, interaction: Interaction, voice: app_commands.Range[str, 1, 100] | None = None) -> None:
         """Set, clear or show the default voice."""
@@ -178,7 +180,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         await interaction.followup.send(f"{member.mention} can no longer use voices here.", ephemeral=True)
 
     @app_commands.command(name="unblock", description="Let a member use voices again, or see who is blocked")
-    @app_commands.describe(member="Who; leave it out to see everybody who is blocked")
+    @app_commands.describe(member="Who; leave it out to see all blocked members")
     async def unblock(self, interaction: Interaction, member: discord.User | None = None) -> None:
         """Unblock a member, or list the blocked ones with buttons, so that members who left can be unblocked too."""
         if member is None:
@@ -188,16 +190,16 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         await self.bot.studio.admin.unblock(actor_of(interaction), member.id)
         await interaction.followup.send(f"{member.mention} can use voices again.", ephemeral=True)
 
-    @app_commands.command(name="queue", description="What waits and is at work here, with buttons to cancel")
+    @app_commands.command(name="queue", description="Queued and running jobs on this server, with buttons to cancel")
     async def queue(self, interaction: Interaction) -> None:
         """Show the first page."""
         await pages.open_list(interaction, QUEUE_LIST)
 
     @app_commands.command(name="audit", description="Who did what with voices and settings, newest first")
     @app_commands.describe(
-        kind="Only this kind of events",
+        kind="Only events of this kind",
         member="Only what this member did, or what was done to them",
-        voice="Only what has to do with this voice",
+        voice="Only events about this voice",
     )
     @app_commands.choices(kind=[app_commands.Choice(name=name, value=key) for key, (name, _) in KINDS.items()])
     async def audit(
@@ -211,7 +213,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         query = audit_filter.written(kind, None if member is None else member.id, voice)
         await pages.open_list(interaction, _AUDIT_LIST, query)
 
-    @app_commands.command(name="stats", description="How much this server uses its voices, and how long it waits")
+    @app_commands.command(name="stats", description="How much this server uses its voices, and how long members wait")
     @app_commands.describe(days="How many days back; a week if you leave it out")
     async def stats(self, interaction: Interaction, days: app_commands.Range[int, 1, 90] = 7) -> None:
         """Show counts and medians."""

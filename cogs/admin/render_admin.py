@@ -19,10 +19,10 @@ OUTPUTS = {
     ChannelOutput.CHANNEL: "only heard there",
     ChannelOutput.FILE: "only posted as a file",
 }
-"""What becomes of a line -> its words."""
+"""How a line is answered -> its words."""
 
 CONSENTS = {
-    ConsentKind.CHECKBOX: "by a box in a form",
+    ConsentKind.CHECKBOX: "by ticking a box",
     ConsentKind.SPOKEN: "by saying a sentence",
 }
 """How members agree to a clone -> its words."""
@@ -35,7 +35,7 @@ _NODES = 8
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How roles or channels are named: a mention, the noun, and the text for none chosen and for all deleted."""
+    """The words for roles or channels: a mention, the noun, and the texts for none chosen and for all deleted."""
 
     mention: str
     noun: str
@@ -44,13 +44,13 @@ class _Kind:
 
 
 _ROLE = _Kind("<@&{}>", "role", "everyone", "Only moderators")
-_CHANNEL = _Kind("<#{}>", "channel", "every channel", "Nowhere, but for moderators,")
+_CHANNEL = _Kind("<#{}>", "channel", "every channel", "Nowhere, except for moderators,")
 _LOST = {
     "clone_role_ids": "the roles that may clone voices, so only moderators can do it now",
     "speak_role_ids": "the roles that may speak with voices, so only moderators can do it now",
     "channel_ids": "the channels for voices, so members cannot use voices anywhere now",
 }
-"""Setting of roles or channels -> what was deleted, and the consequence."""
+"""Setting of roles or channels -> what was deleted, and what follows."""
 
 
 def render_lost_choices(names: Sequence[str], server: str) -> str:
@@ -109,7 +109,7 @@ def _agreeing(settings: GuildSettings, default: ConsentKind) -> str:
 
 
 def _after_leaving(days: int) -> str:
-    return f"speak for others for {count(days, 'more day')}" if days else "stop speaking for others at once"
+    return f"stay usable for {count(days, 'more day')}" if days else "are no longer usable by others"
 
 
 def _reading(settings: GuildSettings) -> str:
@@ -134,8 +134,8 @@ def render_default_voice(voice: Voice | None) -> str:
     """Return which voice speaks for members without one."""
     if voice is None:
         return (
-            "This server has no default voice. Members without their own voice hear the only voice that is shared with "
-            "them, or a built-in speaker."
+            "This server has no default voice. Members without their own voice speak with the only voice that is shared "
+            "with them, or with a built-in speaker."
         )
     return f"**{safe(voice.name, 100)}** speaks for members who have no voice of their own and chose none."
 
@@ -165,7 +165,7 @@ def render_queue(
     total: int,
     nodes: Sequence[NodeState] = (),
 ) -> discord.Embed:
-    """Return one page of the queue; lines are numbered from `first`, as the buttons below them.
+    """Return one page of the queue; lines are numbered from `first`, like the buttons below them.
 
     nodes: the speech workers of a cluster, which follow the jobs.
     """
@@ -183,7 +183,7 @@ def render_queue(
 
 
 def _node_line(node: NodeState) -> str:
-    """Return a line about a speech node, without its address and its error: they are the owner's."""
+    """Return a line about a speech node, without its address and error, which are only for the owner."""
     name = safe(node.name, 40)
     if not node.model:
         return f"**{name}** · {node.state}"
@@ -199,7 +199,7 @@ def _queue_line(entry: QueueEntry) -> str:
 
 
 def _subject(job: JobRecord) -> str:
-    """Return a clone's name or the words; the words of private speech stay hidden."""
+    """Return the name of a clone or the words of speech; private jobs show neither."""
     subject = str(job.order.get("name", "")) if job.kind is JobKind.CLONE else words_of(job)
     if job.private:
         return " (private)"
@@ -213,7 +213,7 @@ def _state(position: int | None) -> str:
 
 
 def render_blocked(members: Sequence[MemberRecord], first: int, number: int, pages: int, total: int) -> discord.Embed:
-    """Return one page of the blocked members; lines are numbered from `first`, as the buttons below them."""
+    """Return one page of the blocked members; lines are numbered from `first`, like the buttons below them."""
     embed = discord.Embed(title="Blocked members", colour=COLOUR)
     embed.description = (
         "\n".join(f"**{line}.** {_blocked_line(member)}" for line, member in enumerate(members, first))
@@ -266,7 +266,7 @@ def _typical(seconds: float | None) -> str:
 def _worker(stats: Stats) -> str:
     health = stats.worker
     if health.error is not None:
-        return "cannot start; see the log of the bot"
+        return "cannot start; see the bot's log"
     if health.ready is None:
         return "loading its models" if health.alive else "not running"
     if health.nodes:
@@ -277,7 +277,7 @@ def _worker(stats: Stats) -> str:
 
 
 def render_defaults_question(fresh: GuildSettings) -> discord.Embed:
-    """Return the question before a reset, with the settings that it would set."""
+    """Return the question before a reset, with the settings that it would restore."""
     embed = render_settings(fresh)
     embed.title, embed.colour = "Back to these settings?", discord.Colour.red()
     embed.set_footer(text="Voices, jobs and blocks stay as they are.")

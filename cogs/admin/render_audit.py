@@ -15,7 +15,7 @@ from storage.records import AuditEntry, AuditQuery
 from studio.values import Page
 
 _IDS_LISTED = 4
-"""Roles or channels listed on each side of a change: ten lines have to fit one embed."""
+"""The most roles or channels shown on each side of a change, so that ten lines fit an embed."""
 _WORDS = 100
 _DETAIL = 160
 
@@ -32,14 +32,14 @@ SETTINGS = {
     "text_length": "the longest text",
     "retention_days": "days for which texts and jobs are kept",
     "consent": "how members agree to a clone",
-    "away_days": "days that voices speak on when their owner left",
+    "away_days": "days for which voices stay usable after their owner left",
     "read_length": "characters of a message that are read aloud",
     "read_per_minute": "messages read aloud per minute and member",
     "read_names": "whether the author is named when a message is read aloud",
     "read_ignored_role_ids": "roles whose messages are not read aloud",
     "default_voice": "the default voice",
-    "channel_output": "what becomes of lines in a voice channel",
-    "channel_idle_minutes": "minutes in a voice channel without anything to say",
+    "channel_output": "how lines in a voice channel are answered",
+    "channel_idle_minutes": "idle minutes before I leave a voice channel",
     "channel_notice": "the spoken notice in voice channels",
 }
 """The fields of GuildSettings in words for moderators."""
@@ -64,7 +64,7 @@ def render_audit(page: Page[AuditEntry], query: AuditQuery | None = None) -> dis
     """Return one page of the audit log, newest first, with the filters above it."""
     embed = discord.Embed(title="Audit log of this server", colour=COLOUR)
     asked = "" if query is None else _asked(query)
-    nothing = "Nothing of this kind was written." if asked else "Nothing has been written yet."
+    nothing = "No lines match." if asked else "No lines yet."
     lines = "\n".join(_line(entry) for entry in page.entries) or nothing
     embed.description = f"Only {asked}:\n{lines}" if asked else lines
     embed.set_footer(text=place(page.total, "line", page.number, page.pages))
@@ -123,7 +123,7 @@ def _with_member(before: str, after: str = "", alone: str = "") -> Callable[[Aud
 
 
 def _with_channel(verb: str) -> Callable[[AuditEntry], str]:
-    """Return how an action on a voice channel is written."""
+    """Return a renderer for an action on a channel."""
     return lambda entry: f"{verb} {_channel(entry.target)}"
 
 
@@ -142,7 +142,7 @@ def _cloned(entry: AuditEntry) -> str:
 
 def _unheard(entry: AuditEntry) -> str:
     missing = _SHORTCOMINGS.get(entry.detail, safe(entry.detail, _DETAIL))
-    return f"sent a recording that is no spoken consent: {missing}"
+    return f"sent a recording that does not count as spoken consent: {missing}"
 
 
 def _renamed(entry: AuditEntry) -> str:
@@ -191,10 +191,10 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "speech.say": _with_target("spoke as"),
     "speech.repeat": _with_target("repeated speech as"),
     "speech.read": _with_target("had a message read aloud as"),
-    "reading.start": _with_channel("had a channel read aloud:"),
-    "reading.stop": _with_channel("ended reading aloud of"),
-    "reading.ignore": _with_member("had messages no longer read aloud of"),
-    "reading.heed": _with_member("had messages read aloud again of"),
+    "reading.start": _with_channel("started reading aloud in"),
+    "reading.stop": _with_channel("stopped reading aloud in"),
+    "reading.ignore": _with_member("stopped reading aloud for"),
+    "reading.heed": _with_member("resumed reading aloud for"),
     "speech.discard": _plain("deleted a recording of speech"),
     "pronunciation.add": _pronounced,
     "pronunciation.remove": _with_target("removed a word from the dictionary:"),
@@ -210,7 +210,7 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "voice.delete": _with_target("deleted the voice"),
     "consent.revoke": _plain("withdrew their consent to cloning"),
     "consent.ask": _with_member("asked", " whether their voice may be cloned"),
-    "consent.withdraw": _with_member("took back that", " may clone their voice"),
+    "consent.withdraw": _with_member("no longer allows", " to clone their voice"),
     "consent.allow": _with_member("allowed", " to clone their voice"),
     "consent.deny": _with_member("did not allow", " to clone their voice"),
     "consent.fail": _unheard,

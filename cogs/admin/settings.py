@@ -1,6 +1,6 @@
 """The panel of /admin settings: menus for roles and channels, forms for numbers. Choices are saved immediately.
 
-Menus and buttons name in their ids what they change, so that they work after a restart. The studio checks the numbers.
+The ids of menus and buttons name what they change, so that they work after a restart. The studio checks the numbers.
 """
 
 import re
@@ -58,7 +58,7 @@ FORMS = {
             "voices_per_member": "Voices",
             "jobs_per_hour_per_member": "Jobs per hour",
             "seconds_per_day_per_member": "Minutes of generated audio per day",
-            "away_days": "Days voices speak on when their owner left",
+            "away_days": "Days voices stay usable if their owner left",
         },
     ),
     "server": Form(
@@ -77,15 +77,15 @@ FORMS = {
 
 
 async def panel(studio: Studio, settings: GuildSettings, existing_ids: frozenset[int] | None) -> dict[str, Any]:
-    """Return the embed and the view of the panel: menus with the existing current choices, and buttons."""
+    """Return the embed and the view of the panel: menus with the current choices that still exist, and buttons."""
 
-    def there(ids: frozenset[int]) -> frozenset[int]:
+    def existing(ids: frozenset[int]) -> frozenset[int]:
         return ids if existing_ids is None else ids & existing_ids
 
     view = persistent_view(
-        RolesMenu("clone_role_ids", there(settings.clone_role_ids)),
-        RolesMenu("speak_role_ids", there(settings.speak_role_ids)),
-        ChannelsMenu(there(settings.channel_ids)),
+        RolesMenu("clone_role_ids", existing(settings.clone_role_ids)),
+        RolesMenu("speak_role_ids", existing(settings.speak_role_ids)),
+        ChannelsMenu(existing(settings.channel_ids)),
         *(OpenForm(name) for name in FORMS),
         OpenChannels(),
         AskDefaults(),
@@ -184,13 +184,13 @@ class OpenChannels(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Show what is chosen now."""
+        """Open the form with the current choices."""
         settings = await interaction.client.studio.admin.settings(actor_of(interaction))
         await interaction.response.send_modal(ChannelsModal(settings))
 
 
 class ChannelsModal(SafeModal):
-    """Takes all that moderators decide about voice channels, and saves all or none of it."""
+    """Takes the settings of voice channels and saves all or none of them."""
 
     def __init__(self, settings: GuildSettings) -> None:
         super().__init__(title="Voice channels")
@@ -221,7 +221,7 @@ class ChannelsModal(SafeModal):
         )
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Read the number first, so that a bad one changes nothing."""
+        """Parse the number first, so that an invalid one changes nothing."""
         await _change(
             interaction,
             channel_idle_minutes=whole_number(self._minutes.value, _IDLE_MINUTES),
@@ -260,7 +260,7 @@ def _read(field: str, typed: str, label: str) -> int:
 
 
 def whole_number(typed: str, label: str) -> int:
-    """Return what was typed as a number of 0 or more. Raises InvalidInput, naming the field."""
+    """Parse a whole number of 0 or more. Raises InvalidInput, naming the field."""
     cleaned = typed.strip()
     if not (cleaned.isascii() and cleaned.isdigit()):
         raise InvalidInput(f"{label}: please type a whole number, such as 10. Nothing was changed.")

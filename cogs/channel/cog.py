@@ -1,4 +1,4 @@
-"""/join, /leave, /skip, /stop: the bot in voice channels. Also reports to the studio who joins and leaves them."""
+"""/join, /leave, /skip, /stop: the bot in voice channels. Also tells the studio when members join or leave these."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Channel(commands.Cog):
         await interaction.response.defer(thinking=True)
         scene = await self.bot.studio.channels.join(actor)
         await interaction.followup.send(
-            f"👋 I am in <#{scene.channel_id}>. What you ask for with /say is heard there. /leave sends me away."
+            f"👋 I am in <#{scene.channel_id}>. Use /say, and I speak there. /leave sends me away."
         )
 
     @app_commands.command(name="leave", description="Make me leave the voice channel")
@@ -48,7 +48,7 @@ class Channel(commands.Cog):
         channel_id = await self.bot.studio.channels.leave(actor)
         await interaction.followup.send(f"👋 I left <#{channel_id}>.")
 
-    @app_commands.command(name="skip", description="Skip your line while I say it; moderators skip any")
+    @app_commands.command(name="skip", description="Skip your line while I say it; moderators can skip any line")
     async def skip(self, interaction: Interaction) -> None:
         """End the current line and go on with the next."""
         actor = actor_of(interaction)
@@ -66,14 +66,14 @@ class Channel(commands.Cog):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Give the studio the platform, now that all servers and their voice channels are known."""
+        """Return to voice channels, now that all servers and their channels are known."""
         await self.bot.studio.channels.resume()
 
     @commands.Cog.listener()
     async def on_voice_state_update(
         self, member: discord.Member, before: discord.VoiceState, after: discord.VoiceState
     ) -> None:
-        """Report that a member joined, left or was moved, or the bot itself."""
+        """Report that a member or the bot joined, left or was moved."""
         if before.channel == after.channel:
             return
         is_me = self.bot.user is not None and member.id == self.bot.user.id
@@ -83,7 +83,7 @@ class Channel(commands.Cog):
 
 
 def render_scene(scene: Scene) -> str:
-    """Return the line that is heard or made now, and the next one."""
+    """Return the current line, the next one, and how many wait after that."""
     if scene.now is None:
         return "Nothing is playing or waiting."
     lines = [f"{'🔊 Now' if scene.now.begun else '🎙️ First'}: {_line(scene.now)}"]

@@ -1,7 +1,7 @@
 """The bot's connections to voice channels: implements `studio.channel.gateway` with discord.py's voice client.
 
-Names with a leading underscore are discord.py's private ones, and what is read of `voice_state` too. Its version is
-pinned, and tests/cogs/channel speaks with all of it to a voice server.
+Names with a leading underscore and the members of `voice_state` are private to discord.py. Its version is pinned, and
+tests/cogs/channel runs all of them against a voice server.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ LIBRARIES = (
     '`pip install "discord.py[voice]"` and restart me. Everything else works.'
 )
 NO_SOUND_PASSES = (
-    "I reached Discord's voice server, but no sound passes: the network of the machine that I run on blocks UDP. "
-    "The bot's owner has to allow outgoing UDP."
+    "I reached Discord's voice server, but my sound does not get through: my network blocks UDP. "
+    "Please ask the bot's owner to allow outgoing UDP."
 )
 NO_SERVER = "Discord's voice server did not answer. Please try again in a minute."
 
@@ -44,10 +44,10 @@ class _State(VoiceConnectionState):
     """discord.py's state machine without two waits of up to half a minute."""
 
     def _create_socket(self) -> None:
-        """A socket with a reader of its own.
+        """Create the socket with a new reader.
 
-        discord.py keeps one reader, which may still be waiting for the socket before: closing that does not wake it,
-        and for up to 30 s it would not see the answer that a new connection begins with.
+        discord.py reuses its reader, which may still wait for the previous socket: closing that one does not wake it,
+        so for up to 30 s the reader would miss the first answer on the new socket.
         """
         self._socket_reader.stop()
         self._socket_reader = SocketReader(self)
@@ -62,9 +62,9 @@ class _State(VoiceConnectionState):
         self_mute: bool,
         resume: bool,
     ) -> None:
-        """Connect, from the beginning.
+        """Always make a new connection.
 
-        For a resume, discord.py waits until the timeout for events that belong to a beginning, and then leaves.
+        When it resumes one, discord.py waits for events that only a new connection gets, until the timeout, and leaves.
         """
         if resume:
             await self.disconnect(cleanup=False)
@@ -72,7 +72,7 @@ class _State(VoiceConnectionState):
 
 
 class _VoiceClient(discord.VoiceClient):
-    """discord.py's client with a callback for its end."""
+    """discord.py's voice client, which calls `gone` when it ends."""
 
     gone: Callable[[], None] | None = None
     ended = False
@@ -101,7 +101,7 @@ class DiscordConnection:
 
     @property
     def ready(self) -> bool:
-        """Whether sound arrives: connected, and encrypted from end to end if the server wants that."""
+        """Whether listeners would hear the bot: connected, and end-to-end encrypted if the server requires that."""
         state = self._client._connection
         if not state.is_connected() or not state.ws or state.ws.ws.closed:
             return False
@@ -132,7 +132,7 @@ class DiscordConnection:
             log.info("leaving_not_noted", reason=type(error).__name__)
 
     async def _play(self, source: LineSource) -> None:
-        """Play until the source breaks off. When this ends, the player has sent its last packet."""
+        """Play until the source returns an empty packet. On return, the player has sent its last packet."""
         loop = asyncio.get_running_loop()
         played: asyncio.Future[Exception | None] = loop.create_future()
 
@@ -141,7 +141,7 @@ class DiscordConnection:
 
         try:
             self._client.play(source, after=after)
-        except discord.ClientException:  # The connection broke in this very moment.
+        except discord.ClientException:  # The connection was lost since the check.
             await asyncio.sleep(LOOK_SECONDS)
             return
         try:
@@ -155,7 +155,7 @@ class DiscordConnection:
     async def _wait_until_ready(self) -> None:
         try:
             async with asyncio.timeout(BACK_SECONDS):
-                while not self.ready:  # noqa: ASYNC110 (discord.py tells nobody when it changes)
+                while not self.ready:  # noqa: ASYNC110 (discord.py has no event for this)
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             raise Unavailable("The connection to the voice channel broke and did not come back.") from None
@@ -193,7 +193,7 @@ class DiscordVoice:
         return guild is not None and not guild.unavailable
 
     def audience(self, guild_id: int, channel_id: int) -> int:
-        """Return the number of people in the channel. A member whom Discord did not describe counts as one."""
+        """Return the number of people in the channel. A member who is not cached counts as a person, not as a bot."""
         guild = self._client.get_guild(guild_id)
         channel = None if guild is None else guild.get_channel(channel_id)
         if guild is None or not isinstance(channel, discord.VoiceChannel | discord.StageChannel):
@@ -226,12 +226,12 @@ class DiscordVoice:
         except (aiohttp.ClientError, OSError, discord.ConnectionClosed) as error:
             log.warning("voice_not_connected", channel_id=channel.id, reason=type(error).__name__)
             raise Unavailable(NO_SERVER) from error
-        except discord.ClientException as error:  # It sits there already: a connection that has not ended yet.
+        except discord.ClientException as error:  # An earlier connection on this server has not ended yet.
             raise Conflict("I am just leaving a voice channel here. Please try again in a moment.") from error
 
 
 def _require_entry(channel: discord.VoiceChannel | discord.StageChannel) -> None:
-    """Raise the reason why the bot cannot enter a channel."""
+    """Raise a BarkeepError with the reason if the bot cannot enter a channel."""
     if not (voice_client.has_nacl and voice_state.has_dave):
         raise Unavailable(LIBRARIES)
     rights = channel.permissions_for(channel.guild.me)

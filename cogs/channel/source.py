@@ -1,6 +1,6 @@
-"""Gives discord.py a line as sound: one Opus packet every 20 ms, from the files that the worker wrote.
+"""Feeds a line to discord.py as sound: one Opus packet every 20 ms, from the files that the worker wrote.
 
-A player's thread reads; nothing is decoded, and of a file only one page is in memory.
+discord.py's player reads it in a thread. Nothing is decoded, and only one page of a file is in memory.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ from discord.oggparse import OggError, OggStream
 from studio.channel.lines import Line
 
 PACKET_SECONDS = 0.02
-"""The sound in one packet: what our encoder writes, and what discord.py takes every packet for."""
+"""The duration of one packet: what Barkeep's encoder writes and discord.py assumes."""
 SILENCE = b"\xf8\xff\xfe"
-"""An Opus packet of silence, as Discord wants it where a speaker pauses."""
+"""An Opus packet of silence, which Discord expects in a speaker's pauses."""
 PATIENCE = 150
-"""Packets of silence, 3 s, after which the sound is broken off until there is more of it."""
+"""Packets of silence (3 s) after which playback stops until more sound is ready."""
 
 _HEADERS = 2
 """The first packets of an Ogg Opus stream, OpusHead and OpusTags, hold no sound."""
@@ -28,14 +28,15 @@ log = structlog.get_logger(__name__)
 
 
 class LineSource(discord.AudioSource):
-    """The packets of a line, in order, each once. It can be played several times: each goes on where the last stopped.
+    """The packets of a line, in order, each once.
 
-    While there is no sound, or `ready` says that none would arrive, it gives silence, for a while.
+    Playback can be resumed: the next player continues where the previous one stopped. While no sound is available, or
+    `ready` returns False because nobody would hear it, the source returns up to PATIENCE packets of silence.
     """
 
     def __init__(self, line: Line, ready: Callable[[], bool]) -> None:
         self.taken = 0
-        """How many of the line's pieces were begun."""
+        """How many of the line's pieces were opened."""
         self._line = line
         self._ready = ready
         self._packets: Iterator[bytes] = iter(())
@@ -46,21 +47,21 @@ class LineSource(discord.AudioSource):
 
     @property
     def idle(self) -> bool:
-        """Whether no packet is left until the line gets another piece."""
+        """Whether all packets of the line's present pieces were returned."""
         return self._idle and self.taken == len(self._line.pieces)
 
     @property
     def ended(self) -> bool:
         """Whether all packets of the line were returned."""
-        complete = self._line.complete  # Before the pieces: see Line.
+        complete = self._line.complete  # Read before the pieces: see Line.
         return complete and self.idle
 
     def is_opus(self) -> bool:
-        """Tell discord.py that the packets are Opus already."""
+        """Return True: the packets are already encoded as Opus."""
         return True
 
     def read(self) -> bytes:
-        """Return the next packet; empty to break off, after patience or at the end."""
+        """Return the next packet; an empty one stops the player, at the end or after PATIENCE packets of silence."""
         if not self._ready():
             return self._wait()
         packet = self._next()

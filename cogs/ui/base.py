@@ -20,7 +20,7 @@ Press = Callable[[S, discord.Interaction[Any]], Coroutine[Any, Any, None]]
 
 
 def guarded(callback: Press[S]) -> Press[S]:
-    """Wrap the `callback` of a dynamic item, because discord.py would only log its errors and not answer the member."""
+    """Wrap the `callback` of a dynamic item so that its errors are answered; discord.py would only log them."""
 
     @wraps(callback)
     async def press(self: S, interaction: discord.Interaction[Any]) -> None:
@@ -47,7 +47,7 @@ class SafeModal(discord.ui.Modal):
     async def on_error(  # type: ignore[override]  # discord.py calls a modal without an item
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:
-        """Answer with one private sentence."""
+        """Answer the error with one private sentence."""
         await answer_error(interaction, error)
 
 
@@ -62,7 +62,7 @@ class SafeView(discord.ui.View):
     async def on_error(
         self, interaction: discord.Interaction[Any], error: Exception, _: discord.ui.Item[Any], /
     ) -> None:
-        """Answer with one private sentence."""
+        """Answer the error with one private sentence."""
         await answer_error(interaction, error)
 
 
@@ -72,7 +72,7 @@ def mark_known(interaction: discord.Interaction[Any]) -> None:
 
 
 def is_known(interaction: discord.Interaction[Any]) -> bool:
-    """Return whether it is handled. discord.py dispatches a press or form before the interaction event."""
+    """Return whether this press or form was handled. discord.py dispatches it before the interaction event."""
     return "known" in interaction.extras
 
 

@@ -1,7 +1,7 @@
-"""Confirmation messages: what will be lost, a red button, and a way out.
+"""Confirmation messages: a question about what will be lost, a red button, and Cancel.
 
-The button's id names the action and its target, so that it works after a restart; an old message is refused. The cog
-implements the action, and the studio checks the rights again.
+The button's id names the action and its target, so that it works after a restart; questions older than ANSWER_WITHIN
+are refused. The cog implements the action, and the studio checks the rights again.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +20,7 @@ ANSWER_WITHIN = timedelta(minutes=15)
 """After this time the message may no longer describe what would be lost."""
 
 Action = Callable[[discord.Interaction[StudioBot], str], Awaitable[str]]
-"""Runs an action on a target for the member who pressed and returns a sentence about what was done."""
+"""Runs the action on a target, for the member who pressed. Returns a sentence about what was done."""
 
 
 @runtime_checkable
@@ -33,7 +33,7 @@ class ActionProvider(Protocol):
 async def ask(
     interaction: discord.Interaction[StudioBot], question: discord.Embed, label: str, action: str, target: str = ""
 ) -> None:
-    """Show the confirmation privately, as the answer to the interaction or after its deferral."""
+    """Ask the question privately, as the answer to the interaction or, if it was deferred, as a follow-up."""
     view = persistent_view(ConfirmButton(action, target, label), CancelButton())
     if interaction.response.is_done():
         await interaction.followup.send(embed=question, view=view, ephemeral=True)
@@ -72,14 +72,14 @@ class ConfirmButton(
 
 
 class CancelButton(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="leave-it"):
-    """The button that changes nothing."""
+    """The button that closes the question and changes nothing."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Cancel", custom_id="leave-it"))
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Replace the message by one that says that nothing happened."""
+        """Replace the question by the sentence that nothing was changed."""
         await interaction.response.edit_message(content="Nothing was changed.", embed=None, view=None)
 
 

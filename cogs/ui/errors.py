@@ -13,14 +13,14 @@ from errors import BarkeepError, Conflict, NotAllowed, Unavailable
 log = structlog.get_logger(__name__)
 
 NETWORK_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
-"""What a request to Discord raises without an answer. With one, it is discord.HTTPException."""
+"""The errors of a request that Discord did not answer. An error response raises discord.HTTPException instead."""
 
 _TOKEN_GONE = frozenset({10015, 10062, 40060, 50027})
 """Unknown webhook, unknown interaction, already acknowledged, invalid webhook token: no answer is possible."""
 
 
 def as_barkeep(error: BaseException) -> BarkeepError | None:
-    """Return the BarkeepError behind what discord.py caught, or None for an unexpected error."""
+    """Return the BarkeepError for an exception that discord.py caught, or None if it is unexpected."""
     if isinstance(error, app_commands.CommandInvokeError):
         error = error.original
     if isinstance(error, BarkeepError):
@@ -36,14 +36,14 @@ def as_barkeep(error: BaseException) -> BarkeepError | None:
     if isinstance(error, discord.NotFound) and error.code == UNKNOWN_MESSAGE:
         return Conflict("That message has been deleted. Please use the command again to see how things are now.")
     if isinstance(error, discord.HTTPException) and error.status == 403:
-        return NotAllowed("Discord does not let me do that here. Please ask a moderator to look at my permissions.")
+        return NotAllowed("Discord does not let me do that here. Please ask a moderator to check my permissions.")
     return None
 
 
 async def answer_error(
     interaction: discord.Interaction, error: BaseException, view: discord.ui.View = discord.utils.MISSING
 ) -> None:
-    """Tell the member privately what went wrong. Never raises. `view`: what they can do about it.
+    """Tell the member privately what went wrong. Never raises. `view`: buttons with what they can do about it.
 
     An unexpected error is logged with its traceback under a reference id, and the member gets that id.
     """

@@ -12,7 +12,7 @@ import discord
 from errors import InvalidInput
 
 SNOWFLAKE = r"[0-9]{1,18}|[1-8][0-9]{18}"
-"""At most 8,999,999,999,999,999,999, which is less than 2**63. Discord's ids stay below it until the year 2083."""
+"""Matches up to 8,999,999,999,999,999,999, which is below 2**63. Discord's ids stay below it until the year 2083."""
 _NUMBERS = frozenset({"voice", "member", "number", "page"})
 """The parts of ids that are numbers."""
 

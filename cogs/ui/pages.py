@@ -1,7 +1,7 @@
 """Paged lists with navigation buttons and a search.
 
 A button's id holds the list, page and search, so that it works after a restart. The cog makes the content, and the
-studio checks at each turn who may see it.
+studio checks for each page whether the member may see it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +20,7 @@ from studio.studio import Studio
 from studio.values import Actor
 
 QUERY_LENGTH = 40
-"""The longest search, in characters. It is part of ids of at most 100 characters, with the list and the page."""
+"""The longest search, in characters. With the list and the page, it must fit an id of 100 characters."""
 
 _NAVIGATION_ROW = 4
 
@@ -29,7 +29,7 @@ _NAVIGATION_ROW = 4
 class ListPage:
     """One page of a list. `number` counts from 1; `items` are the buttons and menus of the page.
 
-    The items work from their ids, and leave the last row to the navigation.
+    The items are dynamic items and leave the last row to the navigation.
     """
 
     embed: discord.Embed
@@ -40,7 +40,7 @@ class ListPage:
 
 
 ListSource = Callable[[Studio, Actor, str, int], Awaitable[ListPage]]
-"""Returns the page with this number of the search results, as this actor may see it."""
+"""Returns a page of the search results that the actor may see. Arguments: studio, actor, search, page number."""
 
 
 @runtime_checkable
@@ -75,7 +75,7 @@ async def _show(interaction: discord.Interaction[StudioBot], list_name: str, que
 
 
 def page_view(page: ListPage, list_name: str, query: str) -> discord.ui.View:
-    """Return the view of a page: its own items, then the navigation that applies."""
+    """Return the view of a page: its own items, then the navigation buttons that it needs."""
     items = list(page.items)
     if page.pages > 1:
         items.append(TurnPage(list_name, page.number - 1, query, "Previous", enabled=page.number > 1))
@@ -92,7 +92,7 @@ class TurnPage(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=rf"turn:(?P<list_name>[a-z-]{{1,16}}):{ids.count('number')}:(?P<query>(?s:.{{0,40}}))",
 ):
-    """Previous or Next."""
+    """The button Previous or Next."""
 
     def __init__(self, list_name: str, number: int, query: str, label: str = "Next", *, enabled: bool = True) -> None:
         custom_id = f"turn:{list_name}:{number}:{query}"

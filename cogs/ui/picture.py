@@ -30,10 +30,7 @@ async def add_waveform(card: discord.Embed, record: VoiceRecord) -> tuple[tuple[
 
 
 def waveform_png(peaks: Sequence[float]) -> bytes:
-    """Return a PNG of WIDTH x HEIGHT pixels with one bar for each stretch of `peaks` (levels 0..1.
-
-    Others are clamped).
-    """
+    """Return a PNG of WIDTH x HEIGHT pixels, with one bar for each stretch of `peaks`: levels, clamped to 0..1."""
     image = Image.new("RGB", (WIDTH, HEIGHT), _BACKGROUND)
     draw = ImageDraw.Draw(image)
     middle = HEIGHT / 2

@@ -21,7 +21,7 @@ LABEL = "AI-generated voice"
 _BAR_CELLS = 10
 _PHRASE = 60
 _STEP = 5
-"""Estimates are rounded up to multiples of this many seconds; from a minute on to minutes."""
+"""Estimates are rounded up to multiples of this many seconds; those of a minute or more are shown in minutes."""
 _STATES = {
     JobState.QUEUED: "waiting",
     JobState.RUNNING: "running",
@@ -54,7 +54,7 @@ def file_stem(name: str) -> str:
 
 
 def render_update(update: Update) -> str:
-    """Return the progress line of a waiting member, with a line above it if the beginning can be heard."""
+    """Return the progress line of a job, below a label for the first sentence if that is attached."""
     line = _line_of(update)
     return line if update.beginning is None else f"🔊 {LABEL} · the beginning; the rest is on its way\n{line}"
 
@@ -99,7 +99,7 @@ _MARKS = {"marked": "🤖", "unclear": "❔", "unmarked": "🔎"}
 
 
 def render_finding(finding: Finding, name: str) -> str:
-    """Return what the mark of a recording says."""
+    """Return the verdict on the mark of a recording. name: of the file."""
     return f"{_MARKS[finding.verdict]} **{safe(name, 100)}**\n{explained(finding)}"
 
 
@@ -121,7 +121,7 @@ def render_card(record: VoiceRecord) -> discord.Embed:
     embed = discord.Embed(title=f"🎤 {safe(record.name, 200)} is ready", description=description or None, colour=COLOUR)
     embed.add_field(name="Owner", value=f"<@{record.owner_id}>")
     if record.speaker_id is not None and record.speaker_id != record.owner_id:
-        embed.add_field(name="Heard", value=f"<@{record.speaker_id}>")
+        embed.add_field(name="Speaker", value=f"<@{record.speaker_id}>")
     embed.add_field(name="Language", value=LANGUAGES.get(record.language, record.language))
     embed.set_footer(text="Speak with it: /say · Let others use it: /voices share")
     return embed
@@ -140,15 +140,15 @@ def _verdict(report: QualityReport) -> str:
 
 
 def render_figures(record: VoiceRecord) -> discord.Embed:
-    """Return what was measured on the recording of a voice that has a report."""
+    """Return the measurements of the recording of a voice. The voice must have a report."""
     report = report_from_json(record.report or {})
     embed = discord.Embed(title=f"📏 {safe(record.name, 200)}: its recording", colour=COLOUR)
     listened = "" if report.total_seconds <= LISTENED_SECONDS else f" in the first {LISTENED_SECONDS / 60:g} minutes"
     heard = f"{report.speech_seconds:.1f} s of speech{listened}"
     embed.add_field(name="The recording", value=f"{report.total_seconds:.1f} s, with {heard}")
-    embed.add_field(name="Used of it", value=f"{report.used_end - report.used_start:.1f} s")
+    embed.add_field(name="Used part", value=f"{report.used_end - report.used_start:.1f} s")
     embed.add_field(
-        name="In what was used",
+        name="In the used part",
         value=f"loudness {report.loudness_lufs:.0f} LUFS\nnoise {report.noise_db:.0f} dB\n"
         f"clipped {report.clipped_fraction:.1%}",
     )
@@ -164,7 +164,7 @@ def render_clip(record: VoiceRecord) -> str:
 
 
 def render_jobs(jobs: list[tuple[JobRecord, int | None]]) -> discord.Embed:
-    """Return a member's jobs, numbered as the buttons below them."""
+    """Return a member's jobs, numbered like the buttons below them."""
     embed = discord.Embed(title="Your jobs", colour=COLOUR)
     if not jobs:
         embed.description = "You have no jobs right now. Start with /clone or /say."
@@ -221,7 +221,7 @@ def render_asked(request: ConsentRequest) -> str:
 
 
 def render_verdict(request: ConsentRequest) -> str:
-    """Return what replaces the request once its author has answered."""
+    """Return the sentence that replaces the request once its author has answered."""
     if request.state is ConsentState.ALLOWED:
         return (
             "✅ You allowed it for this recording, and the voice is being made. You can take it back here at any time: "

@@ -1,9 +1,9 @@
-"""What the answers of commands, buttons and messages share."""
+"""Helpers for the answers of commands, buttons and messages."""
 
 import discord
 
 NOBODY = discord.AllowedMentions.none()
-"""Names in the text notify nobody."""
+"""Mentions in the text notify nobody."""
 UNKNOWN_MESSAGE = 10008
 """Discord's code for a message that was deleted or, if it was private, dismissed."""
 
@@ -16,9 +16,9 @@ async def say_privately(
     embed: discord.Embed = discord.utils.MISSING,
     sign: str = "⚠️",
 ) -> None:
-    """Answer with a sentence, a view and an embed that only the member sees, whatever was answered before.
+    """Answer with a sentence, a view and an embed that only the member sees, also after a public answer.
 
-    The first follow-up of a public "thinking" message is always public. So that message is edited to a bare sign first,
+    The first follow-up to a public "thinking" message is always public. So that message is edited to a bare sign first,
     and deleted after the private answer.
     """
     text = discord.utils.escape_mentions(sentence)[:2000]
@@ -45,7 +45,7 @@ async def say_privately(
 async def replace_question(
     interaction: discord.Interaction, sentence: str, view: discord.ui.View | None = None
 ) -> None:
-    """Replace a question, in the message of the interaction, by what was done.
+    """Replace a question, in the message of the interaction, by a sentence about what was done.
 
     If the message was dismissed or deleted meanwhile, the sentence follows privately.
     """

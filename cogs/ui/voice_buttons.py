@@ -1,4 +1,4 @@
-"""The buttons of a voice's card: say something, hear it beside its recording, and its measurements.
+"""The buttons of a voice's card: speak with it, compare it with its recording, and see its measurements.
 
 They work after a restart. The studio decides who may use the voice.
 """
@@ -48,7 +48,7 @@ def buttons_of(record: VoiceRecord) -> tuple[discord.ui.Item[Any], ...]:
 
 
 async def speak(interaction: Interaction, order: SayOrder) -> None:
-    """Queue speech as the answer to a press or a form. Raises the studio's errors."""
+    """Queue speech in response to a button or a form. Raises the studio's errors."""
     actor = actor_of(interaction)
     require_attachments(interaction)
     await interaction.response.defer(ephemeral=order.private, thinking=True)
@@ -82,7 +82,7 @@ class Hear(FromId, discord.ui.DynamicItem[Button], template=f"hear:{ids.snowflak
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """Play it, see `hear`."""
+        """Play the voice and its recording: see `hear`."""
         await hear(interaction, voice_key(self.voice_id))
 
 
@@ -102,7 +102,7 @@ class Speak(FromId, discord.ui.DynamicItem[Button], template=f"speak:{ids.snowfl
 
 
 class _WordsModal(SafeModal):
-    """Takes the words."""
+    """Asks for the words to say."""
 
     def __init__(self, key: str, name: str) -> None:
         super().__init__(title=f"Say something as {name}"[:45])
@@ -118,7 +118,7 @@ class _WordsModal(SafeModal):
 
 
 class Figures(FromId, discord.ui.DynamicItem[Button], template=f"figures:{ids.snowflake('voice')}"):
-    """Shows what was measured on the recording."""
+    """Shows the measurements of the recording."""
 
     def __init__(self, voice: int) -> None:
         super().__init__(discord.ui.Button(label="Figures", emoji="📏", custom_id=f"figures:{voice}"))
@@ -126,7 +126,7 @@ class Figures(FromId, discord.ui.DynamicItem[Button], template=f"figures:{ids.sn
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """Show it privately, for members who may use the voice."""
+        """Show them privately, to members who may use the voice."""
         voice = await interaction.client.studio.library.info(actor_of(interaction), voice_key(self.voice_id))
         if voice.record is None or voice.record.report is None:
             raise NotFound("There are no measurements for this voice, because it was not made from a recording here.")
@@ -142,7 +142,7 @@ class Listen(FromId, discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]],
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """Play it, see `hear`."""
+        """Play the chosen voice and its recording: see `hear`."""
         await hear(interaction, self.item.values[0])
 
 

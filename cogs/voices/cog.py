@@ -105,7 +105,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         await interaction.followup.send(embed=embed, files=files, view=persistent_view(*buttons), ephemeral=True)
 
     @app_commands.command(name="default", description="Choose the voice that /say uses when you name none")
-    @app_commands.describe(voice="Your default from now on; leave it out to see which it is")
+    @app_commands.describe(voice="Your default from now on; leave it out to see the current one")
     @app_commands.autocomplete(voice=voice_choices)
     async def default(self, interaction: Interaction, voice: VoiceOption | None = None) -> None:
         """Set or show the default."""
@@ -127,7 +127,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         await interaction.followup.send(f"The voice is now called **{safe(record.name)}**.", ephemeral=True)
 
     @app_commands.command(name="describe", description="Describe a voice of yours in a few words")
-    @app_commands.describe(voice="Which voice", description="The new description; leave it out to have none")
+    @app_commands.describe(voice="Which voice", description="The new description; leave it out to remove the old one")
     @app_commands.autocomplete(voice=managed_choices)
     async def describe(
         self,
@@ -178,7 +178,9 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         name, data = await self.bot.studio.voice_files.export(actor, voice)
-        await send_privately(interaction, "In Bark's own format, for the model that it was made with.", name, data)
+        await send_privately(
+            interaction, "Your voice in Bark's own format, for the model that it was made with.", name, data
+        )
 
     @app_commands.command(name="import", description="Add a voice from a Bark voice file (.npz)")
     @app_commands.describe(
@@ -196,10 +198,10 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         language: str = "en",
         description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
     ) -> None:
-        """Check what needs no database, show the consent form, then check the rest and read the file."""
+        """Check what needs no database and show the consent form. Then check the rest and read the file."""
         actor = actor_of(interaction)
         if not 0 < file.size <= MAX_PROMPT_BYTES:
-            raise InvalidInput("That file is empty or too large. A voice file (.npz) has well under a megabyte.")
+            raise InvalidInput("That file is empty or too large. A voice file (.npz) is well under a megabyte.")
         order = CloneOrder(name, language, description, speaker_id=actor.member_id)
         self.bot.studio.clones.check_order(order, file.size)
 

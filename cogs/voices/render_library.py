@@ -107,7 +107,7 @@ def _chosen(record: VoiceRecord) -> str:
 
 
 def render_sharing(record: VoiceRecord) -> discord.Embed:
-    """Return who may use a voice, for above the menus that change it."""
+    """Return the embed above the menus of sharing: who may use the voice now."""
     embed = discord.Embed(title=f"Sharing “{safe(record.name)}”", colour=COLOUR)
     embed.add_field(name="Who may use it", value=_audience(record), inline=False)
     if record.visibility is Visibility.CHOSEN:
@@ -118,13 +118,13 @@ def render_sharing(record: VoiceRecord) -> discord.Embed:
 
 
 def render_shared(record: VoiceRecord) -> str:
-    """Return what was decided, in a sentence."""
+    """Return the sentence that confirms who may use a voice."""
     who = "Only its owner" if record.visibility is Visibility.OWNER else "Everyone on this server"
     return f"{who} can now use **{safe(record.name)}**."
 
 
 def render_default(voice: Voice | None, *, changed: bool) -> str:
-    """Return which voice speaks when the member names none."""
+    """Return the sentence about the voice that speaks when the member names none."""
     if voice is None:
         return "You have no voice yet. Make one with /clone, or choose one with /voices default."
     if changed:
@@ -133,14 +133,14 @@ def render_default(voice: Voice | None, *, changed: bool) -> str:
 
 
 def render_described(record: VoiceRecord) -> str:
-    """Return the new description of a voice, in a sentence."""
+    """Return the sentence that confirms the new description of a voice."""
     if not record.description:
         return f"**{safe(record.name)}** now has no description."
     return f"**{safe(record.name)}** is now described as: {safe(record.description)}"
 
 
 def render_imported(record: VoiceRecord) -> str:
-    """Return what to do with an imported voice."""
+    """Return the sentence that confirms an import, and what to do next."""
     return f"**{safe(record.name)}** was imported. Try it with /say. Only you can use it until you share it."
 
 

@@ -46,7 +46,7 @@ def comes(tab: Tab, name: str) -> None:
     tab.command("demo sit")
     tab.last("sits down")
     tab.command("join")
-    tab.last("What you ask for with /say is heard there")
+    tab.last("Use /say, and I speak there")
 
 
 def listens(tab: Tab) -> None:

@@ -63,7 +63,7 @@ async def test_a_yes_makes_the_voice_for_whoever_asked(
     assert card is not None
     assert card.content.startswith(f"<@{member.id}>")
     fields = {field.name: field.value for field in card.embeds[0].fields}
-    assert (fields["Owner"], fields["Heard"]) == (f"<@{member.id}>", f"<@{other.id}>")
+    assert (fields["Owner"], fields["Speaker"]) == (f"<@{member.id}>", f"<@{other.id}>")
     record = await studio.storage.voices.find(guild.id, "Otto")
     assert record is not None
     assert (record.owner_id, record.speaker_id, record.language) == (member.id, other.id, "de")

@@ -169,8 +169,8 @@ def test_the_figures_of_a_recording() -> None:
     assert embed.title == "📏 Ada\\_1: its recording"
     assert embed.description == "• The clearest 9.5 seconds were used."
     assert fields["The recording"] == "12.0 s, with 9.5 s of speech"
-    assert fields["Used of it"] == "9.5 s"
-    assert fields["In what was used"] == "loudness -22 LUFS\nnoise -48 dB\nclipped 0.0%"
+    assert fields["Used part"] == "9.5 s"
+    assert fields["In the used part"] == "loudness -22 LUFS\nnoise -48 dB\nclipped 0.0%"
 
 
 def test_of_a_long_recording_the_speech_is_that_of_its_beginning() -> None:
@@ -186,7 +186,7 @@ def test_a_recording_is_not_taken_for_the_voice() -> None:
 
 def test_the_card_of_another_persons_voice_names_them() -> None:
     fields = {field.name: field.value for field in render_card(voice_record(speaker_id=9)).fields}
-    assert fields["Heard"] == "<@9>"
+    assert fields["Speaker"] == "<@9>"
 
 
 def test_the_card_of_an_imported_voice_has_no_report() -> None:

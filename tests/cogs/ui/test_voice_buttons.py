@@ -71,7 +71,7 @@ async def test_words_are_said_in_the_voice_of_the_card(
 async def test_figures_are_for_the_presser_alone(card: simcord.ResponseMessage, member: MemberActor) -> None:
     figures = await member.click(card, label="Figures")
     assert answer(figures).ephemeral
-    assert "Used of it: 9.5 s" in text_of(answer(figures))
+    assert "Used part: 9.5 s" in text_of(answer(figures))
 
 
 @pytest.mark.parametrize("label", ["Hear it", "Say something with it", "Figures"])
