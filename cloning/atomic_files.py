@@ -14,7 +14,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class NotSaved(Unavailable):
-    """A file cannot be written. The message is for whoever owns the disk: members get another."""
+    """A file could not be written. The message is for the owner of the disk; members get a different one."""
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def require_folder(path: Path) -> None:
-    """Raise NotSaved if the file `path` has no folder to be in, so that no work is done for it in vain."""
+    """Raise NotSaved if the folder of `path` does not exist. Call it before work whose result goes to `path`."""
     if not path.parent.is_dir():
         raise write_error(path, NotADirectoryError())
 
@@ -53,17 +53,17 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Unavailable(f"The folder {folder} cannot be made. Give another one, where you may write.") from error
+        raise Unavailable(f"The folder {folder} cannot be made. Choose another one where you may write.") from error
 
 
 def require_temporary_folder() -> None:
-    """Raise Unavailable if no folder takes temporary files: torch cannot be imported as a whole then."""
+    """Raise Unavailable if there is no writable folder for temporary files, without which torch cannot be imported."""
     try:
         tempfile.gettempdir()
     except OSError as error:
         raise Unavailable(
-            "No folder can be written for temporary files, perhaps because the disk is full. Free some space, or set "
-            "TMPDIR to a folder on another disk."
+            "There is no writable folder for temporary files, perhaps because the disk is full. Free some space, or "
+            "set TMPDIR to a folder on another disk."
         ) from error
 
 

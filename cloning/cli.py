@@ -90,7 +90,7 @@ Dtype = Annotated[
     str,
     typer.Option(
         callback=_one_of(("auto", "float32", "bfloat16", "float16", "int8")),
-        help="auto, float32, bfloat16, float16 or int8, of Bark.",
+        help="Bark's number format: auto, float32, bfloat16, float16 or int8.",
     ),
 ]
 Preset = Annotated[
@@ -109,7 +109,7 @@ def clone(
     reference: Annotated[Path, typer.Argument(help="A recording of one speaker, in any common audio format.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The voice file to write (.npz).")],
     method: Annotated[
-        str, typer.Option(callback=_one_of(METHODS), help=f"{' or '.join(METHODS)}: where semantic tokens come from.")
+        str, typer.Option(callback=_one_of(METHODS), help=f"{' or '.join(METHODS)}: how semantic tokens are made.")
     ] = "quantizer",
     transcript: Annotated[
         str | None, typer.Option(callback=_text, help="The words of the recording, for --method transcript.")
@@ -136,26 +136,28 @@ def clone(
     with _exit_codes(as_json), _progress_bar() as reporter:
         require_folder(output)
         pipeline = _pipeline(model, hubert, quantizer, device, dtype, codebook=codebook)
-        made = pipeline.clone(reference, language, reporter, method=method, transcript=transcript, converter=converter)
-        made.prompt.save(output)
+        cloned = pipeline.clone(
+            reference, language, reporter, method=method, transcript=transcript, converter=converter
+        )
+        cloned.prompt.save(output)
     facts = {
         "voice": str(output),
-        "seconds": round(made.clip.seconds, 3),
-        "semantic_tokens": made.prompt.semantic.size,
-        "frames": made.prompt.fine.shape[1],
+        "seconds": round(cloned.clip.seconds, 3),
+        "semantic_tokens": cloned.prompt.semantic.size,
+        "frames": cloned.prompt.fine.shape[1],
         "model": model,
         "hubert": pipeline.models.hubert_name if method in ("quantizer", "codebook") else None,
-        "made_by": made.quantizer,
-        "report": dataclasses.asdict(made.report),
+        "made_by": cloned.quantizer,
+        "report": dataclasses.asdict(cloned.report),
     }
-    report = made.report
+    report = cloned.report
     used = f"{report.used_end - report.used_start:.1f} s of the recording"
     _tell(as_json, facts, f"{output}: a voice from {used} ({report.verdict}). {' '.join(report.advice)}".rstrip())
 
 
 @app.command(epilog=_EPILOGUE)
 def say(
-    text: Annotated[str, typer.Argument(callback=_text, help="What to say; of any length.")],
+    text: Annotated[str, typer.Argument(callback=_text, help="The text to speak, of any length.")],
     voice: Annotated[str, typer.Option(help="A voice file (.npz), or a speaker of the model such as v2/en_speaker_6.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The sound file to write: .ogg, .wav or .flac.")],
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same speech.")] = None,
@@ -191,7 +193,7 @@ def say(
     if save_prompt is not None and save_prompt.suffix != ".npz":
         raise typer.BadParameter("The voice file must end in .npz.", param_hint="--save-prompt")
     with _exit_codes(as_json), _progress_bar() as reporter:
-        from cloning.sentences import SayOptions  # torch takes seconds to import, and --help needs none of it
+        from cloning.sentences import SayOptions  # imports torch, which takes seconds and which --help does not need
 
         for path in (output, save_prompt):
             if path is not None:
@@ -229,7 +231,7 @@ def inspect(
     dtype: Dtype = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Show what is in a voice file, which models it fits, and why not --model."""
+    """Show the tokens in a voice file, the models that it fits, and why it does not fit --model."""
     with _exit_codes(as_json):
         prompt = VoicePrompt.read(voice)
         report = inspection(prompt, model, _prompt_spec(model))
@@ -283,10 +285,10 @@ def _pipeline(
 
 
 def _is_file(voice: str) -> bool:
-    """Return whether a voice is a file; the names of speakers have no suffix."""
+    """Return whether `voice` is a file and not the name of a speaker, which has no suffix."""
     try:
         return Path(voice).suffix == ".npz" or Path(voice).is_file()
-    except OSError:  # too long for a file's name
+    except OSError:  # too long for a file name
         return False
 
 
@@ -343,5 +345,5 @@ def _tell(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
 
 
 def _printable(text: str) -> str:
-    """Return a text that can be written as UTF-8: bytes of file names that are not UTF-8 become escapes of JSON."""
+    """Return `text` in a form that UTF-8 can encode: invalid bytes of file names become JSON escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -34,14 +34,15 @@ _FIXED = {
 
 
 _TOGETHER_FROM = 16
-"""The fewest frames for decoding in a batch: padding changes shorter clips at the first kernel (7)."""
+"""The fewest frames of a clip that is decoded in a batch: padding changes shorter ones in the first convolution, whose
+kernel has 7 frames."""
 
 
 class Codec:
     """Samples <-> tokens with a Bark checkpoint's EnCodec, float32, on `device`.
 
-    batched: whether `decode_together` uses batches; by default on everything but a CPU, which one clip keeps busy.
-    Raises Unavailable if `directory` lacks the codec's configuration or any of its weights, or has unknown ones.
+    batched: whether `decode_together` uses batches; by default on every device except a CPU, which one clip keeps busy.
+    Raises Unavailable if `directory` lacks the codec's configuration or any of its weights, or has unknown weights.
     """
 
     def __init__(self, directory: Path, device: torch.device, *, batched: bool | None = None) -> None:
@@ -66,8 +67,8 @@ class Codec:
 
     @torch.inference_mode()
     def encode(self, samples: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Encode float32 (N,) at `sample_rate` to int64 (books, T), T = ceil(N / hop). Raises InvalidInput for no
-        samples."""
+        """Encode float32 (N,) at `sample_rate` to int64 (books, T), T = ceil(N / hop). Raises InvalidInput if N is
+        0."""
         if samples.ndim != 1 or not samples.size:
             raise InvalidInput("There is no sound to encode; record a few seconds of speech.")
         audio = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)).to(self._device)
@@ -79,7 +80,7 @@ class Codec:
     def decode(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Decode integers (books, T) to float32 (T * hop,). The first books alone can be decoded too.
 
-        Raises InvalidInput for tokens out of range and for no frames.
+        Raises InvalidInput if a token is out of range or T is 0.
         """
         self._check(codes)
         return self._decode([codes])[0]
@@ -88,7 +89,7 @@ class Codec:
     def decode_together(self, clips: Sequence[NDArray[np.integer[Any]]]) -> list[NDArray[np.float32]]:
         """Decode several clips, in one batch where that is faster and gives the same samples. Raises as `decode`.
 
-        A causal decoder finishes a clip before it reaches the padding.
+        Only a causal decoder is batched: its samples do not depend on the padding that follows a clip.
         """
         for codes in clips:
             self._check(codes)
@@ -103,15 +104,15 @@ class Codec:
             raise InvalidInput(f"A codec token is out of range: they go from 0 to {self.codebook_size - 1}.")
 
     def _decode(self, clips: Sequence[NDArray[np.integer[Any]]]) -> list[NDArray[np.float32]]:
-        """Decode clips with equally many books, padded with zeros to the longest."""
+        """Decode clips with the same number of books, padded with zeros to the longest."""
         lengths = [codes.shape[1] for codes in clips]
         tokens = torch.zeros(clips[0].shape[0], len(clips), max(lengths), dtype=torch.int64)
         for number, codes in enumerate(clips):
             tokens[:, number, : lengths[number]] = torch.from_numpy(np.ascontiguousarray(codes, dtype=np.int64))
         samples: Tensor = self._model.decoder(self._model.quantizer.decode(tokens.to(self._device)))  # (clips, 1, N)
         hop = samples.shape[2] // max(lengths)
-        found = samples[:, 0].cpu().numpy()
-        return [found[number, : length * hop] for number, length in enumerate(lengths)]
+        decoded = samples[:, 0].cpu().numpy()
+        return [decoded[number, : length * hop] for number, length in enumerate(lengths)]
 
 
 def rename(state: Mapping[str, Tensor], wanted: Mapping[str, object]) -> dict[str, Tensor]:
@@ -145,7 +146,7 @@ def _codec_shape(config: Mapping[str, Any], directory: Path) -> transformers.Enc
     if shape.codebook_size < 1 or not math.log2(shape.codebook_size).is_integer():
         other.append("codebook_size")
     if other:
-        raise ModelUnavailable(f"The codec in {directory} is of another kind than Bark's ({', '.join(other)}).")
+        raise ModelUnavailable(f"The codec in {directory} differs from Bark's ({', '.join(other)}); use another model.")
     return shape
 
 
@@ -170,7 +171,7 @@ def _build(shape: transformers.EncodecConfig) -> Any:
         warnings.simplefilter("ignore", FutureWarning)  # encodec uses the older of torch's two weight norms
         encoder: nn.Module = encodec.modules.SEANetEncoder(**common)
         decoder: nn.Module = encodec.modules.SEANetDecoder(**common, trim_right_ratio=shape.trim_right_ratio)
-    if shape.use_conv_shortcut:  # so that nothing else reads the input of an activation afterwards
+    if shape.use_conv_shortcut:  # then nothing reads the input of an activation afterwards
         for module in (*encoder.modules(), *decoder.modules()):
             if isinstance(module, nn.ELU):
                 module.inplace = True  # the largest tensors are 31 MB for 10 s

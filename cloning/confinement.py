@@ -14,17 +14,20 @@ _log = logging.getLogger(__name__)
 
 
 def run_confined(command: Sequence[str], timeout: float, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run a child that confines itself: it gets `data`, and no secret. Raises OSError and TimeoutExpired (seconds)."""
+    """Run a child process, which must call `confine`, with `data` as its input and without secrets in its environment.
+
+    `timeout`: in seconds. Raises OSError and TimeoutExpired.
+    """
     child = subprocess.run(
         command, cwd=_ROOT, env=environment.to_run(), input=data, capture_output=True, timeout=timeout, check=False
     )
     if child.stderr:
-        _log.warning("%s said: %s", " ".join(command[:3]), child.stderr.decode(errors="replace")[-4000:])
+        _log.warning("%s wrote to stderr: %s", " ".join(command[:3]), child.stderr.decode(errors="replace")[-4000:])
     return child
 
 
 def confine(memory_mb: int, cpu_seconds: int, output_bytes: int) -> None:
-    """Limit this process: memory beyond its current size, CPU time in seconds, and the size of files that it writes."""
+    """Limit this process's memory beyond its current size, its CPU time in seconds, and the size of files it writes."""
     limits = [(resource.RLIMIT_CPU, cpu_seconds), (resource.RLIMIT_FSIZE, output_bytes), (resource.RLIMIT_CORE, 0)]
     occupied = Path("/proc/self/statm")
     if occupied.exists():

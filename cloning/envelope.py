@@ -1,10 +1,10 @@
 """Move the spectral envelope of speech toward that of its voice, where a model's fine stage does not.
 
-The coarse tokens of a prompt alone sound less like its speaker than all of its tokens do. How the spectrum of a frame
-changes from the one to the other is a linear map, fitted for each voice by ridge regression on its own prompt. Speech
-gets the change that the map predicts for each of its frames, as gains in mel bands. The sound is filtered, not made
-again from parameters, as in Kobayashi et al., "Statistical singing voice conversion with direct waveform modification
-based on the spectrum differential" (Interspeech 2014). research/README.md has the measurements.
+The coarse tokens of a prompt alone sound less like its speaker than all of its tokens do. A linear map, fitted for each
+voice by ridge regression on its own prompt, predicts how the spectrum of a frame changes from the one to the other. The
+predicted change is applied to each frame of speech, as gains in mel bands. The sound is filtered, not resynthesised, as
+in Kobayashi et al., "Statistical singing voice conversion with direct waveform modification based on the spectrum
+differential" (Interspeech 2014). research/README.md has the measurements.
 """
 
 from itertools import pairwise
@@ -20,7 +20,7 @@ BANDS = 40
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 7900.0
 _FRAME_SECONDS, _HOP_SECONDS = 0.04, 0.01
 _LOUD_WITHIN_DB = 35.0
-"""Quieter frames than this below the loudest are pauses, and are not fitted."""
+"""Frames that are further below the loudest one are pauses, and are not fitted."""
 _FEWEST_FRAMES = 100
 """A second of speech: with less, the map would describe single sounds."""
 _RIDGE = 10.0
@@ -28,7 +28,7 @@ _RIDGE = 10.0
 _MOST_DB = 12.0
 """The largest gain, up or down."""
 _SMOOTHED_FRAMES = 5
-"""The frames of a moving average of the gains, 50 ms, so that they do not add a roughness of their own."""
+"""The length of the moving average of the gains, 50 ms. Without it, the gains would add roughness."""
 _FLOOR = 1e-10
 
 Levels = NDArray[np.float64]
@@ -36,7 +36,7 @@ Levels = NDArray[np.float64]
 
 
 class EnvelopeCorrection:
-    """The gains for speech of one voice at one sample rate. `fit` makes it.
+    """Corrects speech of one voice at one sample rate. Created by `fit`.
 
     mean, offset: float64 (BANDS,) in dB; weights: float64 (BANDS, BANDS), from a frame's shape to gains.
     """
@@ -49,9 +49,10 @@ class EnvelopeCorrection:
 
     @classmethod
     def fit(cls, coarse: Samples, fine: Samples, rate: int, strength: float) -> Self | None:
-        """Fit it to the sound of a prompt, float32 (N,): decoded from its coarse tokens alone, and from all of them.
+        """Fit the correction to the sound of a prompt, decoded from its coarse tokens alone and from all its tokens.
 
-        strength: the multiple of the predicted change that is applied. Returns None for less than a second of speech.
+        coarse, fine: float32 (N,). strength: the multiple of the predicted change that is applied. Returns None for
+        less than a second of speech.
         """
         before, after = _levels(_transform(rate).stft(coarse), rate), _levels(_transform(rate).stft(fine), rate)
         loudness = np.logaddexp.reduce(before * np.log(10) / 10, axis=1) * 10 / np.log(10)
@@ -68,7 +69,7 @@ class EnvelopeCorrection:
     def __call__(self, samples: Samples) -> Samples:
         """Return the corrected speech: float32 (N,), not empty -> float32 (N,)."""
         transform = _transform(self._rate)
-        padded = np.pad(samples, (0, max(0, transform.m_num - samples.size)))  # one frame is the least it takes
+        padded = np.pad(samples, (0, max(0, transform.m_num - samples.size)))  # the transform needs one frame
         spectrum = transform.stft(padded)  # (frequencies, frames)
         gains = (_shapes(_levels(spectrum, self._rate)) - self._mean) @ self._weights + self._offset
         smoothed = _moving_average(np.clip(gains, -_MOST_DB, _MOST_DB))
@@ -88,7 +89,7 @@ def _edges(rate: int) -> NDArray[np.float64]:
 
 
 def _levels(spectrum: NDArray[np.complex128], rate: int) -> Levels:
-    """Return the mean power in each mel band of (frequencies, frames)."""
+    """Return the mean power in each mel band. `spectrum`: (frequencies, frames)."""
     power = np.square(np.abs(spectrum))
     starts = np.searchsorted(_transform(rate).f, _edges(rate))
     bands = [power[start : max(end, start + 1)].mean(axis=0) for start, end in pairwise(starts)]

@@ -12,16 +12,16 @@ _PARTS = ("semantic", "coarse", "fine")
 
 
 def inspection(prompt: VoicePrompt, model: str, spec: PromptSpec) -> dict[str, Any]:
-    """Return the facts as a JSON-compatible dict. `spec`: the shape of voices of `model`, the one in use.
+    """Describe `prompt` as a JSON-compatible dict. `model`: the name of the model in use; `spec`: its voices' shape.
 
     Seconds and rates (per second) are those of that model, or else of one that the voice fits; None if it fits none.
     """
     reason, fits = reason_against(prompt, spec), models_of(prompt)
-    its = spec if reason is None else prompt_specs()[fits[0]] if fits else None
+    fitting = spec if reason is None else prompt_specs()[fits[0]] if fits else None
     return {
-        **{part: _part(prompt, part, its) for part in _PARTS},
+        **{part: _part(prompt, part, fitting) for part in _PARTS},
         "frames_per_semantic_token": round(prompt.coarse.shape[1] / prompt.semantic.size, 3),
-        "rates": None if its is None else {"semantic": its.semantic_rate, "frames": its.frame_rate},
+        "rates": None if fitting is None else {"semantic": fitting.semantic_rate, "frames": fitting.frame_rate},
         "coarse_matches_fine": prompt.coarse_matches_fine,
         "fits": fits,
         "model": model,

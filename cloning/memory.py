@@ -12,15 +12,15 @@ _MADV_COLLAPSE = 25
 _MAPPINGS = Path("/proc/self/smaps")
 _LEAST_MAPPING = 4 * _LARGE_PAGE
 _LEAST_IN_USE = 0.9
-"""The share of a mapping that must be in use: the rest is allocated with it."""
+"""The share of a mapping that must be in use, since large pages allocate the rest, too."""
 
 
 def release_freed() -> None:
     """Return freed memory to the system where the C library supports it (glibc).
 
-    glibc keeps an arena for every thread that ever allocated, and in each the memory freed below blocks still in use: a
-    worker with one thread per job kept 60 to 80 MB more after every recording of three minutes, and 100 to 170 after
-    speech.
+    glibc keeps an arena for every thread that ever allocated. Within an arena, freed memory is kept while blocks above
+    it are in use: a worker with one thread per job kept 60 to 80 MB more after every recording of three minutes, and
+    100 to 170 MB after speech.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -28,12 +28,12 @@ def release_freed() -> None:
 
 
 def use_large_pages() -> None:
-    """Move memory that holds models to pages of 2 MB, on Linux with x86 since 6.1; elsewhere only free what they left.
+    """Move memory that holds models to pages of 2 MB (Linux 6.1 or later, x86). Elsewhere, only release freed memory.
 
-    A step reads all weights: with everything in pages of 4 kB it takes an eighth longer (bark-small in int8: 13.3 ms
-    and 11.7). Takes about two seconds, and hardly any memory.
+    A step reads all weights. With pages of 4 kB it takes an eighth longer (bark-small in int8: 13.3 ms instead of
+    11.7). The call takes about two seconds, and hardly any memory.
     """
-    gc.collect()  # transformers' modules, whose matrices have been taken over, hold each other
+    gc.collect()  # transformers' modules, whose matrices were taken over, refer to each other
     release_freed()
     if sys.platform != "linux":
         return
@@ -43,13 +43,13 @@ def use_large_pages() -> None:
         return
     libc = ctypes.CDLL(None)
     for begin, end in full_mappings(lines):
-        libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_COLLAPSE)  # older kernels refuse
+        libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_COLLAPSE)  # fails on older kernels
 
 
 def full_mappings(lines: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Yield beginning and end, in whole large pages, of the large private mappings of no file that are in use.
+    """Yield the first and the end address of the large anonymous mappings in use, reduced to whole large pages.
 
-    lines: of `/proc/self/smaps`.
+    lines: those of `/proc/self/smaps`.
     """
     begin = end = 0
     for line in lines:

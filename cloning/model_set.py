@@ -1,6 +1,6 @@
 """The models of one choice. Each is found, downloaded and loaded on first use, and then kept.
 
-Speaking needs no HuBERT; a quantizer belongs to a language. `methods` and `pipeline` use the models.
+Speaking needs no HuBERT. There is a quantizer for each language. `methods` and `pipeline` use the models.
 """
 
 from functools import cached_property
@@ -29,7 +29,7 @@ from cloning.prompt import Tokens
 from cloning.threads import in_own_thread
 
 _OWN_HUBERT = "hubert"
-"""The folder of a HuBERT that comes with its model."""
+"""The name of the folder of a HuBERT that comes with a model."""
 _WORTH_TWO_THREADS = 384
 """The smallest hidden width at which two threads are faster than one. For the bundled model's 256, on two busy cores,
 two threads took 2.7 s for a sentence and one took 2.2 s (23 November 2026)."""
@@ -85,7 +85,7 @@ class LoadedModels:
 
     @cached_property
     def digest(self) -> str:
-        """Identifies Bark's weights among others of the same name."""
+        """A digest of Bark's weights, which distinguishes them from others of the same name."""
         return digest_of(self._bark, self.choice.cache)
 
     def semantic_tokens(self, clip: Recording, language: str) -> tuple[Tokens, str]:

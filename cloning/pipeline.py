@@ -40,7 +40,7 @@ _REMEMBERED = 32
 
 @dataclass(frozen=True)
 class ClonedVoice:
-    """A new voice: its prompt, the clip it was made from, the quality report, and what made its semantic tokens."""
+    """A new voice: its prompt, its clip, the quality report, and the name of the maker of its semantic tokens."""
 
     prompt: VoicePrompt
     clip: Recording
@@ -85,8 +85,8 @@ class Part:
         return self.samples.size / self.sample_rate
 
 
-def _unheard(part: Part) -> None:
-    """Ignore a part."""
+def _ignore(part: Part) -> None:
+    """Do nothing with a part: the caller of `say` needs only the whole."""
 
 
 class SpeechPipeline:
@@ -120,8 +120,8 @@ class SpeechPipeline:
         rate = self.models.engine.spec.sample_rate
         chosen = recordings.choose(source, reporter, rate=rate, memory_mb=self.decoder_memory_mb, scratch=scratch)
         subject = Subject(chosen.clip, splitting.check_language(language), transcript, converter=converter)
-        made = METHODS[method](self.models, subject, reporter)
-        return ClonedVoice(made.prompt, chosen.clip, chosen.report, made.maker)
+        cloned = METHODS[method](self.models, subject, reporter)
+        return ClonedVoice(cloned.prompt, chosen.clip, chosen.report, cloned.maker)
 
     def reclone(self, clip: Recording, language: str, reporter: ProgressReporter) -> VoicePrompt:
         """Return the prompt of a clip from an earlier clone, made with the models that are loaded now."""
@@ -133,7 +133,7 @@ class SpeechPipeline:
         voice: VoicePrompt | None,
         options: SayOptions,
         reporter: ProgressReporter,
-        hear: Callable[[Part], None] = _unheard,
+        hear: Callable[[Part], None] = _ignore,
     ) -> Speech:
         """Speak a text of any length in a voice; without one, in the random voice of the first sentence.
 
@@ -162,7 +162,7 @@ class SpeechPipeline:
         return Speech(samples, rate, _joined(prompts), seed, len(pieces), read.left_out)
 
     def _change_for(self, voice: VoicePrompt | None) -> Change:
-        """Return what is done to the sound of each sentence: the correction of its envelope, then the watermark."""
+        """Return the change to the sound of each sentence: the correction of its envelope, then the watermark."""
         correction = self._correction(voice)
 
         def change(samples: Samples, rate: int) -> Samples:
@@ -172,16 +172,16 @@ class SpeechPipeline:
         return change
 
     def _correction(self, voice: VoicePrompt | None) -> EnvelopeCorrection | None:
-        """Return the correction for a voice, fitted at its first use; None for models that need none."""
+        """Return the correction for a voice, fitted at its first use; None without a voice or for other models."""
         spec = self.models.engine.spec
         if voice is None or not spec.envelope_correction:
             return None
         return self._correction_of_tokens(voice.fine[:, -round(_FITTED_SECONDS * spec.frame_rate) :].tobytes())
 
     def _fitted_correction(self, tokens: bytes) -> EnvelopeCorrection | None:
-        """Fit the correction to int64 (fine books, T) as bytes."""
+        """Fit the correction to a voice. `tokens`: int64 (fine books, T) as bytes, which the cache can hash."""
         spec, codec = self.models.engine.spec, self.models.codec
-        codes = np.frombuffer(tokens, np.int64).reshape(spec.fine_books, -1).copy()  # writable, as torch wants it
+        codes = np.frombuffer(tokens, np.int64).reshape(spec.fine_books, -1).copy()  # torch needs a writable array
         coarse, fine = codec.decode(codes[: spec.coarse_books]), codec.decode(codes)
         return EnvelopeCorrection.fit(coarse, fine, spec.sample_rate, spec.envelope_correction)
 

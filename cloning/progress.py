@@ -7,11 +7,11 @@ from functools import partial
 from errors import Cancelled
 
 ProgressCallback = Callable[[str, float], None]
-"""Takes the name of a stage, for people, and the fraction of it that is done, 0..1."""
+"""Takes the display name of a stage and the fraction of it that is done, 0..1."""
 
 
 def _ignore(stage: str, fraction: float) -> None:
-    """Ignore progress."""
+    """Do nothing: the default of a reporter that only passes on cancellation."""
 
 
 class ProgressReporter:

@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 8 * 2**20
 """Suno's presets are about 0.1 MiB; the limit bounds the zip directory, which is read whole."""
 _MAX_HEADER_BYTES = 1024
 _MAX_LENGTH = 100_000
-"""Tokens or frames per row: 22 minutes of the published models' frames. Bark uses the last 10 s."""
+"""The most tokens or frames in a row: 22 minutes of the published models' frames. Bark uses the last 10 s."""
 _MAX_BOOKS = 16
 """Twice as many as the published models have."""
 _ARRAYS = ("semantic_prompt", "coarse_prompt", "fine_prompt")
@@ -50,7 +50,7 @@ BARK = PromptSpec()
 
 @dataclass(frozen=True, eq=False)
 class VoicePrompt:
-    """`semantic` (S,), `coarse` (coarse books, T), `fine` (fine books, T), all int64. Equal if all tokens are."""
+    """`semantic` (S,), `coarse` (coarse books, T), `fine` (fine books, T), all int64. Prompts compare by tokens."""
 
     semantic: Tokens
     coarse: Tokens
@@ -74,8 +74,8 @@ class VoicePrompt:
         for name, tokens in arrays.items():
             if tokens.min() < 0:
                 raise InvalidInput(
-                    f"In this voice file the {_kind(name)} tokens go from {tokens.min()} to {tokens.max()}; there are "
-                    "none below 0."
+                    f"In this voice file the {_kind(name)} tokens go from {tokens.min()} to {tokens.max()}, but no "
+                    "token is below 0. Export the voice again."
                 )
         return cls(arrays["semantic_prompt"], arrays["coarse_prompt"], arrays["fine_prompt"])
 
@@ -131,7 +131,7 @@ class VoicePrompt:
 
 
 def _kind(array: str) -> str:
-    """Return the kind of tokens of an array in a file."""
+    """Return the kind of tokens in the array of this name: semantic, coarse or fine."""
     return array.removesuffix("_prompt")
 
 
@@ -144,15 +144,15 @@ def _check_shape(name: str, shape: tuple[int, ...]) -> None:
         raise InvalidInput(f"In this voice file the semantic tokens have the shape {shape}; they must be one row.")
     if name != "semantic" and (len(shape) != 2 or books[0] > _MAX_BOOKS):
         raise InvalidInput(
-            f"In this voice file the {name} tokens have the shape {shape}; they must be books of frames, {_MAX_BOOKS} "
-            "books at most."
+            f"In this voice file the {name} tokens have the shape {shape}; it must be (books, frames), with "
+            f"{_MAX_BOOKS} books at most."
         )
     if 0 in shape:
         raise InvalidInput("This voice file is empty: it holds no tokens. Clone the voice again.")
     if length > _MAX_LENGTH:
         raise InvalidInput(
             f"In this voice file a row has {length} {name} tokens, and a voice has at most {_MAX_LENGTH}. A few "
-            "seconds of speech are enough: clone the voice from less."
+            "seconds of speech are enough: clone the voice from a shorter recording."
         )
 
 
@@ -229,7 +229,9 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Tokens:
         body = prefix[offset:] + file.read(member.file_size - len(prefix))
     tokens = np.frombuffer(body, dtype).reshape(shape, order="F" if fortran_order else "C")
     if tokens.max() > np.iinfo(np.int64).max:
-        raise InvalidInput(f"In this voice file the {_kind(name)} tokens go to {tokens.max()}; no Bark has so many.")
+        raise InvalidInput(
+            f"In this voice file the {_kind(name)} tokens go to {tokens.max()}; no Bark model has that many."
+        )
     return tokens.astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Divide a text into pieces, and generate them together, in order, with several takes of each if asked."""
+"""Divide a text into pieces and generate them together, with one or several takes of each."""
 
 import logging
 from collections.abc import Generator, Sequence
@@ -16,17 +16,17 @@ from cloning.text import durations, splitting
 from errors import InvalidInput, Unavailable
 
 _ROUNDS = 2
-"""A sentence without sound is tried once more."""
+"""The number of attempts: a sentence without sound is generated once more."""
 ENOUGH_SECONDS = 1.0
-"""A shorter first sentence is not used as the voice of the next ones."""
+"""A first sentence shorter than this is not used as the voice of the others."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SayOptions:
-    """The options of `say`. `temperature` None: the model's; 0: greedy. `seed` None: a random one, which the
-    Speech has.
+    """The options of `say`. `temperature` None: the model's; 0: greedy. `seed` None: a random one, which the Speech
+    then contains.
 
     `top_k` and `top_p`: as in GenerationOptions. `takes`: how often each sentence is generated, 1 to 4; the best is
     kept (`cloning.takes`). `normalise`: whether numbers, signs and abbreviations are put into words first.
@@ -62,7 +62,7 @@ def pieces_of(engine: SpeechEngine, words: str, language: str) -> list[str]:
 class SentenceGenerator:
     """Generates the sentences of a text with one engine.
 
-    seed: that of the whole text. voice_features: what takes are compared with; None without a voice.
+    seed: that of the whole text. voice_features: the features that takes are compared with; None without a voice.
     """
 
     def __init__(
@@ -98,41 +98,44 @@ class SentenceGenerator:
     def _together(
         self, numbers: Sequence[int], voice: VoicePrompt | None, reporter: ProgressReporter
     ) -> Generator[Generated, None, None]:
-        """Yield these sentences for a given voice. A sentence without sound is repeated once with other seeds."""
-        kept: dict[int, Generated] = {}
-        told = 0
+        """Yield these sentences, in order, in one voice. A sentence without sound is repeated once with other seeds."""
+        done: dict[int, Generated] = {}
+        yielded = 0
         for attempt in range(_ROUNDS):
-            missing = [number for number in numbers if number not in kept]
-            with closing(self._best(missing, attempt, voice, reporter)) as found:
-                for number, generated in found:
-                    kept[number] = generated
-                    while told < len(numbers) and numbers[told] in kept:
-                        yield kept[numbers[told]]
-                        told += 1
-            if told == len(numbers):
+            missing = [number for number in numbers if number not in done]
+            with closing(self._best(missing, attempt, voice, reporter)) as best_takes:
+                for number, generated in best_takes:
+                    done[number] = generated
+                    while yielded < len(numbers) and numbers[yielded] in done:
+                        yield done[numbers[yielded]]
+                        yielded += 1
+            if yielded == len(numbers):
                 return
-            _log.warning("%d sentences have no usable sound in round %d", len(numbers) - len(kept), attempt + 1)
+            _log.warning("%d sentences have no usable sound in round %d", len(numbers) - len(done), attempt + 1)
         raise Unavailable("The model made no sound for this text. Try again with another seed, text or voice.")
 
     def _best(
         self, numbers: Sequence[int], attempt: int, voice: VoicePrompt | None, reporter: ProgressReporter
     ) -> Generator[tuple[int, Generated], None, None]:
-        """Run one round of takes: yield each sentence's best take once all are done; none without sound."""
+        """Generate the takes of one round. Yield (number, best take) of each sentence once its takes are done.
+
+        Sentences without sound are left out.
+        """
         count = self._options.takes
-        asked = [(number, attempt * count + take) for number in numbers for take in range(count)]
+        requested = [(number, attempt * count + take) for number in numbers for take in range(count)]
         utterances = [
             Utterance(self._sentences[number], voice, self._options_of(number, take), part)
-            for (number, take), part in zip(asked, reporter.together(len(asked)), strict=True)
+            for (number, take), part in zip(requested, reporter.together(len(requested)), strict=True)
         ]
-        made: dict[int, Generated] = {}
+        done: dict[int, Generated] = {}
         with closing(self._engine.generate_each(utterances)) as results:
             for index, generated in results:
-                made[index] = generated
+                done[index] = generated
                 first = index - index % count
-                if all(place in made for place in range(first, first + count)):
-                    same = [made.pop(place) for place in range(first, first + count)]
+                if all(place in done for place in range(first, first + count)):
+                    same = [done.pop(place) for place in range(first, first + count)]
                     if (chosen := self._chosen(utterances[first : first + count], same)) is not None:
-                        yield asked[first][0], chosen
+                        yield requested[first][0], chosen
 
     def _options_of(self, number: int, take: int) -> GenerationOptions:
         """Return the options for one take. Every sentence and take has its own seed."""
@@ -143,14 +146,14 @@ class SentenceGenerator:
             options.temperature, seed=drawn, max_semantic_tokens=limit, top_k=options.top_k, top_p=options.top_p
         )
 
-    def _chosen(self, utterances: Sequence[Utterance], made: Sequence[Generated]) -> Generated | None:
+    def _chosen(self, utterances: Sequence[Utterance], generated: Sequence[Generated]) -> Generated | None:
         """Return the best take of one sentence; None if none has sound."""
         compared = [
             Take(one.samples, self._engine.spec.sample_rate, one.prompt.semantic.size < _limit(utterance))
-            for utterance, one in zip(utterances, made, strict=True)
+            for utterance, one in zip(utterances, generated, strict=True)
         ]
         index = takes.best(compared, TakeTarget(utterances[0].text, self._options.language, self._voice_features))
-        return None if index is None else made[index]
+        return None if index is None else generated[index]
 
 
 def _limit(utterance: Utterance) -> float:

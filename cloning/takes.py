@@ -4,12 +4,12 @@
          + 4 * (|log2(seconds / expected seconds)| - 0.6), if that is positive: too short or too long for the text
          + 2   if the peak is below -30 dBFS, and 2 if more than a thousandth of the samples are clipped
          + (timbre's distance to the voice, in dB) / 6
-         + (pitch's distance to the voice, in semitones) / 4, 12 semitones if no pitch is found
+         + (pitch's distance to the voice, in semitones) / 4; 12 semitones if only one of the two has a pitch
 
 Without a voice the distances are 0. Timbre is the mean spectrum of the loud frames in mel bands, minus its own mean, so
-that loudness does not count; its distance is the root mean square over the bands. Between texts of one speaker it is 2
-to 3 dB, between speakers 4 and more. The weights make one clear error (a tail as long as the sentence, the wrong voice)
-cost more than the random differences between good takes. The features are not stored.
+that loudness does not count; its distance is the root mean square over the bands: 2 to 3 dB between texts of one
+speaker, 4 dB and more between speakers. The weights make one clear error (a tail as long as the sentence, the wrong
+voice) cost more than the random differences between good takes. The features are not stored.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ MOST = 4
 _STOPPED, _LENGTH, _LEVEL = 3.0, 4.0, 2.0
 _TIMBRE_DB, _SEMITONES = 6.0, 4.0
 _FREE_OCTAVES = 0.6
-"""Readers differ by about half from the mean speed (factor 1.5)."""
+"""The deviation that costs nothing: readers differ from the mean speed by a factor of about 1.5."""
 _QUIET = 10 ** (-30 / 20)
 _CLIPPED, _CLIPPED_SHARE = 0.999, 0.001
 _UNVOICED = 12.0
@@ -38,7 +38,7 @@ _BANDS, _LOWEST_HZ, _HIGHEST_HZ = 24, 60.0, 7600.0
 _FRAME_SECONDS = 0.04
 _LOUD_WITHIN_DB = 30.0
 _VOICED_FRAMES = 10
-"""50 ms: fewer voiced frames are noise."""
+"""50 ms. Fewer voiced frames are taken for noise."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class VoiceFeatures:
 
 @dataclass(frozen=True)
 class TakeTarget:
-    """What takes are compared with: the sentence, its language, and the voice if one was given."""
+    """The sentence that takes should speak, its language, and the features of its voice; None without a voice."""
 
     text: str
     language: str

@@ -1,4 +1,4 @@
-"""How torch's threads wait for each other."""
+"""Keep torch's CPU threads efficient: how long they spin while they wait, and where models are loaded."""
 
 import os
 import threading
@@ -14,9 +14,9 @@ def limit_spinning() -> None:
     """Let OpenMP threads sleep after tens of microseconds of waiting. Call it before torch is imported.
 
     Bark on a CPU is thousands of small steps. By default libgomp spins for milliseconds, so with another busy program
-    (the bot itself) two threads spin longer than they compute. Threads that sleep at once wake too late: a step of
-    bark-small took 34 ms with 1,000 spins and 20 ms with these (medians on two idle cores); beside two busy programs 67
-    ms, 48 ms, and 83 ms of CPU time with libgomp's 300,000 (23 November 2026).
+    (the bot itself) two threads spin longer than they compute. Threads that sleep at once wake too late. A step of
+    bark-small took 34 ms with 1,000 spins and 20 ms with 20,000 (medians on two idle cores); beside two busy programs
+    67 ms and 48 ms, and 83 ms of CPU time with libgomp's default of 300,000 (23 November 2026).
     """
     os.putenv("GOMP_SPINCOUNT", _SPINS)
 
@@ -24,9 +24,9 @@ def limit_spinning() -> None:
 def in_own_thread(action: Callable[[], _T]) -> _T:
     """Run `action` in a thread that ends with it, and return its result or raise its error.
 
-    libgomp keeps helpers for each thread that has computed in parallel, until that thread ends. While a process has
-    more threads of both kinds than the machine has cores, though most of them sleep, libgomp spins 1,000 times at most.
-    So what loads models in the main thread makes every later step slower.
+    libgomp keeps helper threads for each thread that has computed in parallel, until that thread ends. While a process
+    has more of both kinds of threads than the machine has cores, even if most of them sleep, libgomp spins at most
+    1,000 times. Loading models in the main thread would therefore slow down every later step.
     """
     future: Future[_T] = Future()
 

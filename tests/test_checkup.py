@@ -142,7 +142,7 @@ def test_check_without_a_folder_for_temporary_files(
 
     monkeypatch.setattr("cloning.atomic_files.tempfile.gettempdir", nowhere)
     assert bot.main(["--check"]) == Exit.MODELS
-    assert "Models (bundled): No folder can be written for temporary files" in capsys.readouterr().out
+    assert "Models (bundled): There is no writable folder for temporary files" in capsys.readouterr().out
 
 
 def test_check_of_a_quantizer_that_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

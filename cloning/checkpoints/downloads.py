@@ -28,7 +28,7 @@ _WHOLE = ".whole"
 def fetch_repository(repository: Repository, cache: Path, offline: bool) -> Path:
     """Return the directory of a repository's files; download what the cache lacks. Raises Unavailable if that fails.
 
-    The hub is asked once: a complete download stands for its revision or branch from then on.
+    The hub is queried once: from then on, a complete download is used for its revision or branch.
     """
     folder = _kept(repository, cache)
     if folder is None:
@@ -71,7 +71,7 @@ def _kept(repository: Repository, cache: Path) -> Path | None:
 
 
 def _keep(repository: Repository, folder: Path, cache: Path) -> None:
-    """Note that a directory is complete: the required files alone do not show it, since others are optional."""
+    """Note that a directory is complete. The required files do not show this, since optional files may be missing."""
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     note = {"folder": str(folder.relative_to(cache)), "files": files}
     try:
@@ -124,12 +124,12 @@ def _not_there(what: str, cache: Path, offline: bool) -> ModelUnavailable:
         )
     return ModelUnavailable(
         f"{what} could not be downloaded into {cache}. Check the network and the free disk space and try again; "
-        "what has arrived is kept."
+        "the downloaded part is kept."
     )
 
 
 def _check(path: Path, expected: str | None, cache: Path) -> None:
-    """Compare a file with a known checksum or the hub's: its cache names large files after theirs."""
+    """Compare a file with its known checksum or the hub's, after which the hub's cache names large files."""
     blob = path.resolve()
     digest = expected or (blob.name if _SHA256.fullmatch(blob.name) else None)
     if digest is not None and sha256_of(blob, cache) != digest:

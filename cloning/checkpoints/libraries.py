@@ -1,4 +1,4 @@
-"""Import transformers and encodec safely whatever state torchaudio is in. Import both from here only.
+"""Import transformers and encodec, even if torchaudio is missing or broken. Import both from here only.
 
 encodec imports torchaudio for its command line, which Barkeep does not use. A torchaudio wheel that does not match the
 torch build cannot be imported, and transformers uses whatever is installed, so both would fail.
@@ -33,7 +33,7 @@ def _hide_broken_torchaudio() -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == _TORCHAUDIO]:
             del sys.modules[name]
         # None is Python's own mark for "not importable"; `import` and `find_spec` respect it.
-        sys.modules[_TORCHAUDIO] = None  # type: ignore[assignment]  # the typeshed knows modules only
+        sys.modules[_TORCHAUDIO] = None  # type: ignore[assignment]  # the typeshed allows only modules
 
 
 def _import_encodec() -> ModuleType:
@@ -56,7 +56,7 @@ _hide_broken_torchaudio()
 
 encodec: Any = _import_encodec()  # Any: it exports its classes in a way that type checkers do not see
 
-import transformers  # noqa: E402  # only now: it looks for torchaudio as it is imported
+import transformers  # noqa: E402  # only now, because it looks for torchaudio when it is imported
 
 # cloning.checkpoints.weights raises what transformers prints about weights; the rest is advice for training.
 transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers has no annotations here

@@ -133,7 +133,7 @@ def resolve_codebook(choice: ModelChoice) -> Path:
 def pick_device(name: str) -> torch.device:
     """Return the device for `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises Unavailable if the machine lacks it.
 
-    `auto` takes the first CUDA device, else Apple's GPU, else the CPU.
+    `auto` chooses the first CUDA device, else Apple's GPU, else the CPU.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -154,7 +154,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def _family(choice: ModelChoice) -> Path | None:
-    """Return the directory that holds a model with its HuBERT and quantizer, if the choice is one."""
+    """Return the directory that holds the model together with its HuBERT and quantizer, or None."""
     if choice.model == BUNDLED:
         return BUNDLED_DIRECTORY
     directory = Path(choice.model).expanduser()

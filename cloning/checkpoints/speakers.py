@@ -13,10 +13,10 @@ from cloning.prompt import PromptSpec, Tokens, VoicePrompt
 from errors import InvalidInput, ModelUnavailable, NotFound
 
 ANY_SPEAKER = ""
-"""As the name of a speaker: the checkpoint's first one. For callers that do not know the names yet."""
+"""The name that stands for the checkpoint's first speaker, for callers that do not know the names yet."""
 
 _LIST = "speaker_embeddings_path.json"
-_NAMES_TOLD = 12
+_NAMES_SHOWN = 12
 _PARTS = ("semantic_prompt", "coarse_prompt", "fine_prompt")
 
 
@@ -53,16 +53,16 @@ class Speakers:
         Raises NotFound for an unknown name or a model without speakers.
         """
         if name == ANY_SPEAKER and not self._files:
-            raise NotFound("This model has no speakers of its own. Clone a voice first, or name one.")
+            raise NotFound("This model has no speakers of its own. Clone a voice first, or choose one.")
         found = self.names[0] if name == ANY_SPEAKER else name
         if found not in self._files:
             raise NotFound(f"This model has no speaker called {name!r}. It has {self._some_names()}.")
         return found
 
     def _some_names(self) -> str:
-        more = len(self.names) - _NAMES_TOLD
-        told = ", ".join(self.names[:_NAMES_TOLD]) or "none"
-        return f"{told} and {more} more" if more > 0 else told
+        more = len(self.names) - _NAMES_SHOWN
+        shown = ", ".join(self.names[:_NAMES_SHOWN]) or "none"
+        return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _listed(directory: Path) -> dict[str, tuple[Path, ...]]:

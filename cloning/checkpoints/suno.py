@@ -134,15 +134,15 @@ def _convert(sources: list[Path], tokenizer: list[Path], target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            made = Path(folder) / "model"
-            made.mkdir()
-            (made / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-            (made / "generation_config.json").write_text(json.dumps(_GENERATION, indent=2), encoding="utf-8")
+            model = Path(folder) / "model"
+            model.mkdir()
+            (model / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+            (model / "generation_config.json").write_text(json.dumps(_GENERATION, indent=2), encoding="utf-8")
             for path in tokenizer:
-                shutil.copyfile(path, made / path.name)
+                shutil.copyfile(path, model / path.name)
             own = {name: tensor.contiguous() for name, tensor in weights.items()}
-            save_file(own, made / "model.safetensors", metadata={"format": "pt"})
-            made.rename(target)
+            save_file(own, model / "model.safetensors", metadata={"format": "pt"})
+            model.rename(target)
     except OSError as error:
         if target.is_dir():  # another process was faster
             return
@@ -161,7 +161,7 @@ def _read_stage(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _untied(weights: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
-    """Remove the fine heads: head i is embedding i + 1. Raises Unavailable if one differs."""
+    """Remove the fine heads: head i equals embedding i + 1. Raises Unavailable if one differs."""
     heads = {name: tensor for name, tensor in weights.items() if name.startswith("lm_heads.")}
     different = []
     for name, head in heads.items():

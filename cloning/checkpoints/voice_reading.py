@@ -1,4 +1,4 @@
-"""Read an untrusted voice file in a separate process, which is this module too, with limits set by the kernel."""
+"""Read an untrusted voice file in a separate process, which runs this module with limits that the kernel enforces."""
 
 import dataclasses
 import json
@@ -43,7 +43,7 @@ def read_voice(data: bytes, spec: PromptSpec) -> bytes:
 
 
 def main(arguments: list[str]) -> None:
-    """Be the process: read the file from standard input, check it, and print the answer.
+    """Run as the separate process: read the file from standard input, check it, and print the answer.
 
     arguments: a PromptSpec as JSON. The answer is one line of JSON, null or a kind of `errors` with a sentence,
     followed by the voice.

@@ -70,8 +70,8 @@ def load_state(path: Path, prefix: str = "") -> dict[str, Tensor]:
 def read_file(path: Path, prefix: str = "") -> Any:
     """Return the content of a weight file; of safetensors, the names with `prefix`.
 
-    Torch's zip files are mapped, not read, unless they are compressed: torch (2.13) maps the compressed bytes and takes
-    them for the values. Raises Unavailable if the file is missing, damaged, or would run code.
+    Torch's zip files are memory-mapped unless they are compressed: of these, torch (2.13) would use the compressed
+    bytes as values. Raises Unavailable if the file is missing, damaged, or would run code.
     """
     if not path.is_file():
         raise ModelUnavailable(f"The model file {path} is missing; download the model again.")
@@ -88,7 +88,7 @@ def read_file(path: Path, prefix: str = "") -> Any:
 def load_into(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
     """Copy `state` into `module`. Names and shapes must match exactly.
 
-    Weight norm is accepted in either spelling. Raises Unavailable that names the weights and `source`.
+    Weight norm is accepted in either spelling. Raises Unavailable, with the names of the weights and `source`.
     """
     wanted = module.state_dict()
     given = _spelled_as(wanted, {name: tensor for name, tensor in state.items() if _is_learned(name)})
@@ -103,7 +103,7 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> N
 
 
 def load_part(directory: Path, prefix: str) -> tuple[Path, dict[str, Tensor]]:
-    """Return a file to name in errors, and the weights of one part of a checkpoint, with `prefix` removed.
+    """Return the file to name in errors, and the weights of one part of a checkpoint, with `prefix` removed.
 
     `directory` is in the hub's layout. Raises Unavailable if there is no weight file, or it is damaged.
     """
@@ -139,7 +139,7 @@ def load_hubert(directory: Path) -> transformers.HubertModel:
 
 
 def refuse_gaps(source: Path, missing: Iterable[str], unexpected: Iterable[str], misshapen: Iterable[str] = ()) -> None:
-    """Raise Unavailable that names the weights and `source` if any weight is given."""
+    """Raise Unavailable, with the names of the weights and `source`, if any of the lists is not empty."""
     errors = [
         f"{word}: {_listed(names)}"
         for word, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))

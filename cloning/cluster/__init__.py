@@ -2,6 +2,6 @@
 
     bot --- lines ---> relay process (`main.py`) --- Ray ---> a speech node (`node.py`) --- lines ---> speech worker
 
-The bot sees the relay process as a speech worker with many places (`executor.py`) and never imports Ray, which may end
-the process that uses it. On a node, an actor runs today's supervised speech worker. Files travel as bytes.
+To the bot, the relay process is a speech worker with a large capacity (`executor.py`). The bot never imports Ray, which
+may end the process that uses it. On a node, an actor runs the usual supervised speech worker. Files travel as bytes.
 """

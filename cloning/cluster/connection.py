@@ -1,7 +1,7 @@
-"""The only file that uses Ray's interface from the bot's side: joining a cluster, its speech nodes, and their calls.
+"""The only module that uses Ray's interface on the bot's side: it joins a cluster, finds its speech nodes, calls them.
 
-`python cluster.py node` offers the resource SPEECH, one for each speech worker. Each of them is a detached actor with a
-name, bound to its node, so that every bot process finds the same one, and finds it again.
+`python cluster.py node` offers one unit of the resource SPEECH for each speech worker. Each worker is a detached, named
+actor that is bound to its node, so that every bot process finds the same one, also after a restart.
 """
 
 import asyncio
@@ -45,9 +45,9 @@ def join(address: str) -> None:
 
 
 def speech_nodes(device: str) -> "dict[str, Found[RayNode]]":
-    """Return the speech workers that the cluster has now, also those that no bot process has started yet.
+    """Return the speech workers that the cluster has now, including those that no bot process has started yet.
 
-    device: the setting DEVICE; one that asks for CUDA needs nodes with a GPU. Blocks; raises Unavailable.
+    device: the setting DEVICE; with CUDA, nodes need a GPU. Blocks; raises Unavailable.
     """
     try:
         nodes = ray.nodes()
@@ -78,7 +78,7 @@ class RayNode:
         self._actor: Any = None
 
     async def attach(self, session: str, arrangement: Arrangement) -> None:
-        """Start the actor if it does not run, and open a session."""
+        """Start the actor if it is not running, and open a session."""
         if self._device.startswith("cuda") and self._gpus == 0:
             raise Unavailable("has no GPU, and DEVICE asks for one; set DEVICE=auto, or start it where there is one")
         self._actor = await asyncio.to_thread(self._started)
@@ -87,7 +87,7 @@ class RayNode:
         await self._call(self._actor.attach, session, arrangement)
 
     async def submit(self, session: str, parcel: Parcel) -> bool:
-        """Send a request. False: its prompt is needed."""
+        """Send a request. Return False if the node needs its prompt."""
         return cast(bool, await self._call(self._actor.submit, session, parcel))
 
     async def cancel(self, session: str, job_id: str) -> None:
@@ -95,11 +95,11 @@ class RayNode:
         await self._call(self._actor.cancel, session, job_id)
 
     async def exchange(self, session: str, received: int) -> News | None:
-        """Fetch what is new."""
+        """Fetch the new events and the node's state. Return None if the node does not know the session."""
         return cast(News | None, await self._call(self._actor.exchange, session, received))
 
     async def drain(self, on: bool) -> None:
-        """Let the node take no more jobs, or take them again."""
+        """Stop the node from accepting jobs, or let it accept them again."""
         self._actor = self._actor or await asyncio.to_thread(self._existing)
         await self._call(self._actor.drain, on)
 
@@ -109,7 +109,7 @@ class RayNode:
         return cast(tuple[Health | None, int, bool], await self._call(self._actor.state))
 
     def _started(self) -> Any:
-        """Return the actor, which Ray starts if it does not run. Raises Unavailable, too where Ray would wait."""
+        """Return the actor, which Ray starts if it is not running. Raises Unavailable instead of waiting for a GPU."""
         with suppress(ValueError):
             return ray.get_actor(self._key)
         free = available_resources_per_node().get(self._node_id, {}).get("GPU", 0.0)
@@ -129,7 +129,7 @@ class RayNode:
                     num_gpus=self._gpus,
                     resources={SPEECH: 1},
                     max_restarts=-1,
-                    max_task_retries=0,  # a job that is tried again is the bot's decision
+                    max_task_retries=0,  # the bot decides whether a job is tried again
                     scheduling_strategy=NodeAffinitySchedulingStrategy(self._node_id, soft=False),
                 )
                 .remote()
@@ -144,7 +144,7 @@ class RayNode:
             raise Unavailable("runs no speech worker yet; a bot process starts it") from error
 
     async def _call(self, method: Any, *values: object) -> Any:
-        """Call a method of the actor. Ray stores large values first, on this machine; answers come by way of both."""
+        """Call a method of the actor. Ray stores large arguments on this machine first, and large answers on both."""
         is_sent = False
         try:
             answer = await asyncio.to_thread(method.remote, *values)
@@ -164,6 +164,6 @@ class RayNode:
             if isinstance(error.cause, Unavailable):
                 raise error.cause from None
             _log.error("a speech node failed: %s", error)
-            raise Unavailable("failed; the log of the bot says how") from error
+            raise Unavailable("failed; the bot's log has the error") from error
         except RayError as error:
             raise Unavailable(f"cannot be reached ({type(error).__name__})") from error

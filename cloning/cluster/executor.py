@@ -1,4 +1,4 @@
-"""Runs speech jobs on a cluster: the relay process, supervised as a speech worker is. Does not import Ray."""
+"""Run speech jobs on a cluster, by a relay process that is supervised like a speech worker. Does not import Ray."""
 
 import json
 import sys
@@ -24,8 +24,8 @@ def cluster_executor(
 ) -> SubprocessExecutor:
     """Return the executor for the cluster whose head is at `address` (host:port).
 
-    configuration, capacity and job_timeout are those of every speech worker, as SubprocessExecutor and `jobs.load` take
-    them. device: the setting DEVICE. token: what the cluster asks for, if it does.
+    configuration, capacity and job_timeout: those of every speech worker, see `jobs.load` and SubprocessExecutor.
+    device: the setting DEVICE. token: the authentication token of the cluster, or None.
     """
     arrangement = Arrangement(dict(configuration), capacity, job_timeout)
     relay = {"address": address, "device": device, "arrangement": asdict(arrangement)}

@@ -3,7 +3,8 @@
 To the bot it is a speech worker (`cloning.worker.server`): requests come as lines on stdin, events go to stdout, and it
 ends when stdin ends. It joins the Ray cluster, and ends when the cluster's head is lost; the bot starts it again.
 
-Exit status: 1 the head was lost or an error of the program, 3 the cluster cannot be joined (sent as an event).
+Exit status: 1 if the head was lost or for an error of the program, 3 if the cluster cannot be joined (an event says
+why).
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from cloning.worker.protocol import Cancel, Failed, Heartbeat, Query, Request
 from errors import InvalidInput, Unavailable
 
 HEAD_SECONDS = 10.0
-"""How long the head of the cluster may leave a question unanswered."""
+"""The seconds within which the head of the cluster must answer."""
 _LOOK_SECONDS = 2.0
 _RETRY_SECONDS = 2.0
 _LINE_LIMIT = 1 << 20
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> NoReturn:
         _log.exception("the relay process failed")
         status = 1
     logging.shutdown()
-    os._exit(status)  # Ray's threads would keep it
+    os._exit(status)  # Ray's threads would keep the process alive
 
 
 async def _serve(configuration: dict[str, Any], writer: server.EventWriter) -> int:
@@ -63,7 +64,7 @@ async def _serve(configuration: dict[str, Any], writer: server.EventWriter) -> i
 
 
 async def _beat(writer: server.EventWriter) -> None:
-    """Tell the bot that the event loop turns."""
+    """Send heartbeats, which show that the event loop is running."""
     while True:
         writer.emit(Heartbeat())
         await asyncio.sleep(server.BEAT_SECONDS)
@@ -87,39 +88,39 @@ async def _read(relay: Relay) -> None:
 
 
 def _end_unless_read(reading: "asyncio.Task[None]") -> None:
-    """End this process if an error ended the reading of requests. The bot starts another, and its jobs are lost."""
+    """End this process if reading requests has failed. The bot starts another one; the jobs are lost."""
     if not reading.cancelled() and (error := reading.exception()) is not None:
-        _log.error("requests cannot be read any more", exc_info=error)
+        _log.error("requests can no longer be read", exc_info=error)
         server.end_process_group()
 
 
 async def _reach(address: str, writer: server.EventWriter) -> None:
-    """Wait until something listens at the head's address: Ray would try for a long time without a word."""
-    told = False
+    """Wait until something listens at the head's address. Ray itself would try for long without reporting anything."""
+    reported = False
     while not await is_reachable(address):
-        if not told:
+        if not reported:
             sentence = (
                 f"Nothing answers at RAY_ADDRESS={address}. Check the address, and that `python cluster.py head` runs "
                 "on that machine."
             )
             writer.emit(Failed("", Unavailable.__name__, sentence))
-            told = True
+            reported = True
         await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _follow(address: str, device: str, relay: Relay) -> int:
     """Join the cluster and keep the relay's nodes up to date. Returns when the head is lost. Raises Unavailable."""
-    from cloning.cluster import connection  # Ray takes a second to import: the heart beats before
+    from cloning.cluster import connection  # Ray takes a second to import; heartbeats have begun by now
 
     await asyncio.to_thread(connection.join, address)
-    # Ray's own handler prints a trace of every thread. Its detached actors need no farewell.
+    # Ray's own handler prints a trace of every thread. Detached actors do not need an orderly disconnection.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.end_process_group)
     while True:
         try:
             async with asyncio.timeout(HEAD_SECONDS):
                 relay.update(await asyncio.to_thread(connection.speech_nodes, device))
         except (Unavailable, TimeoutError):
-            _log.error("the head of the cluster at %s does not answer any more", address)
+            _log.error("the head of the cluster at %s no longer answers", address)
             return 1
         await asyncio.sleep(_LOOK_SECONDS)
 

@@ -1,6 +1,6 @@
-"""What a relay process and a speech node say to each other, and how files travel with it. Does not import Ray.
+"""The messages between a relay process and a speech node, and the files in them. Does not import Ray.
 
-A request goes as its line of JSON and its input files as bytes; an event as its line and the files that it made.
+A request is sent as its line of JSON and the bytes of its input files, an event as its line and those of its results.
 """
 
 import hashlib
@@ -28,9 +28,9 @@ from cloning.worker.protocol import (
 from errors import InvalidInput
 
 SILENT_SECONDS = 15.0
-"""How long a node may leave a relay without an answer, and a relay a node without a question."""
+"""The seconds after which a node that does not answer, or a relay that does not call, counts as lost."""
 POLL_SECONDS = 2.0
-"""How long a node waits for news before it answers without any."""
+"""The seconds that a node waits for news before it answers without any."""
 
 _OUTPUT = "output_dir"
 _PROMPT = "prompt"
@@ -38,7 +38,7 @@ _PROMPT = "prompt"
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """How a node runs its speech worker: what `jobs.load` takes, places, and seconds without progress in a job."""
+    """How a node runs its speech worker: the argument of `jobs.load`, and those of SubprocessExecutor."""
 
     configuration: dict[str, object]
     capacity: int
@@ -47,7 +47,7 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A request on its way. `files`: field -> bytes. `prompt`: the digest of the prompt, which may be left out."""
+    """A request in transit. `files`: field -> bytes; the prompt may be left out. `prompt`: the digest of the prompt."""
 
     job_id: str
     line: str
@@ -57,10 +57,10 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """An answer of a node.
+    """The new events and the state of a node.
 
-    events: (number, line, files) of each event, in order. ready: the line of the loaded models, or None. error: why
-    the worker cannot start. others: jobs that it runs for other bot processes.
+    events: (number, line, files) of each event, in order. ready: the line of the worker's Ready, or None. error: why
+    the worker cannot start. others: the number of jobs that it runs for other bot processes.
     """
 
     events: tuple[tuple[int, str, dict[str, bytes]], ...]
@@ -72,7 +72,7 @@ class News:
 
 
 def protocol_digest() -> str:
-    """Return a digest of the files that both sides must have alike, and of all fields of the protocol's messages."""
+    """Return a digest of the files that must be the same on both sides, and of all fields of the protocol's messages."""
     here = Path(__file__)
     sources = (here, here.with_name("node.py"), here.with_name("session.py"), Path(protocol.__file__))
     shapes: TypeAdapter[Any] = TypeAdapter(protocol.Message)  # messages hold reports, which other files define
@@ -81,7 +81,7 @@ def protocol_digest() -> str:
 
 
 def packed(request: Request | Query) -> Parcel:
-    """Read the files of a request. Raises OSError."""
+    """Read the files of a request into a parcel. Raises OSError."""
     paths = {field.name: getattr(request, field.name) for field in fields(request) if field.name != _OUTPUT}
     files = {name: path.read_bytes() for name, path in paths.items() if isinstance(path, Path)}
     prompt = hashlib.sha256(files[_PROMPT]).hexdigest() if _PROMPT in files else None
@@ -106,11 +106,11 @@ def with_prompt(parcel: Parcel, prompt: bytes) -> Parcel:
 def unpacked(parcel: Parcel, folder: Path, job_id: str) -> Request | Query:
     """Write the files of a request into the new `folder`, and return the request with their paths and `job_id`.
 
-    Raises InvalidInput for a line that holds no request, and OSError.
+    Raises InvalidInput if the line is not a request, and OSError.
     """
     request = protocol.decode(parcel.line)
     if not isinstance(request, Request | Query):
-        raise InvalidInput("The bot sent something that is no request.")
+        raise InvalidInput("The bot sent a message that is not a request.")
     folder.mkdir()
     changes: dict[str, object] = {"job_id": job_id}
     for name, data in parcel.files.items():
@@ -123,7 +123,7 @@ def unpacked(parcel: Parcel, folder: Path, job_id: str) -> Request | Query:
 
 
 def made_files(event: Event, folder: Path) -> dict[str, bytes]:
-    """Read what an event says was made: name -> bytes."""
+    """Read the result files of an event: name -> bytes."""
     match event:
         case PartSpoken():
             names = [part_file(event.number)]
@@ -137,6 +137,6 @@ def made_files(event: Event, folder: Path) -> dict[str, bytes]:
 
 
 def write_files(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write what a node made. Raises OSError."""
+    """Write the result files of a node. Raises OSError."""
     for name, data in files.items():
         (folder / Path(name).name).write_bytes(data)

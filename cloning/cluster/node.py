@@ -1,8 +1,8 @@
 """A speech node: the supervised speech worker of one machine or GPU, for the relay processes of several bots.
 
 It runs as an asynchronous Ray actor, which keeps running when a bot ends. Each relay has a session: its jobs, and the
-events that it has not received yet. A relay that does not call for a while has ended: its jobs are cancelled. Does not
-import Ray or torch.
+events that it has not received yet. A relay that has not called for SILENT_SECONDS counts as ended, and its jobs are
+cancelled. Does not import Ray or torch.
 """
 
 import asyncio
@@ -42,12 +42,12 @@ from cloning.worker.protocol import (
 from errors import BarkeepError, Unavailable
 
 PROMPT_SECONDS = 600.0
-"""How long a prompt stays in memory after its last use: a deleted voice must not stay longer."""
+"""The seconds that a prompt stays in memory after its last use. A deleted voice stays no longer than this."""
 PROGRESS_SECONDS = 1.0
-"""How long progress is collected: an answer for each event would cost a fifth of a processor core, and the bot shows
-progress every three seconds at most."""
+"""The seconds for which progress is collected: an answer for each event would cost a fifth of a processor core, and the
+bot shows progress every three seconds at most."""
 SOON_SECONDS = 0.02
-"""How long other events are collected: jobs that are sent together begin together."""
+"""The seconds for which other events are collected: jobs that are sent together begin together."""
 _PROMPTS = 256
 _FOLDER = "barkeep-speech-"
 
@@ -57,7 +57,7 @@ Build = Callable[[Arrangement], Executor]
 
 
 def _build(arrangement: Arrangement) -> Executor:
-    os.chdir(ROOT)  # where the bot's relative paths, such as the cache of models, are meant
+    os.chdir(ROOT)  # to which the bot's paths, such as the cache of models, are relative
     return SubprocessExecutor(
         worker_command(arrangement.configuration),
         job_timeout=arrangement.job_timeout,
@@ -67,7 +67,7 @@ def _build(arrangement: Arrangement) -> Executor:
 
 @dataclass(slots=True)
 class _Job:
-    """A request here. `name`: its id at the bot; here it has another one, since a bot may send it again."""
+    """A request at this node. `name`: its id at the bot. Here it has an id of its own, since a bot may send it again."""
 
     name: str
     session: str
@@ -76,13 +76,13 @@ class _Job:
     begun: bool = False
     stopped: bool = False
     progress: int = 0
-    """The number of its last event of progress, which the next one replaces."""
+    """The number of its last Progress event, which the next one replaces."""
 
 
 class SpeechNode:
-    """Runs the jobs of several relays. All methods belong to one event loop, and are called from afar.
+    """Runs the jobs of several relays. All methods belong to one event loop and are called remotely.
 
-    build: makes the executor of the speech worker; a test replaces it.
+    build: creates the executor of the speech worker; tests replace it.
     """
 
     def __init__(self, build: Build = _build) -> None:
@@ -99,13 +99,13 @@ class SpeechNode:
         self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
 
     async def version(self) -> str:
-        """Return the digest of this node's program, which must be the relay's."""
+        """Return the digest of this node's program, which must equal the relay's."""
         return messages.protocol_digest()
 
     async def attach(self, session: str, arrangement: Arrangement) -> None:
-        """Open a session, and start the speech worker as it says.
+        """Open a session, and start the speech worker by `arrangement`.
 
-        Raises Unavailable if another relay that is still heard has other settings: its jobs would be lost.
+        Raises Unavailable if another relay that still calls has other settings: its jobs would be lost.
         """
         async with self._attaching:
             if self._arrangement != arrangement:
@@ -119,7 +119,7 @@ class SpeechNode:
             self._sessions[session] = Session()
 
     async def submit(self, session: str, parcel: Parcel) -> bool:
-        """Take a request; its events follow. Return False if its prompt was left out and is not here.
+        """Accept a request; its events follow. Return False if its prompt was left out and is not in memory.
 
         Raises Unavailable for an unknown session, or while the node is drained.
         """
@@ -135,29 +135,29 @@ class SpeechNode:
             self._prompts[parcel.prompt] = (prompt, monotonic())
             self._prompts.move_to_end(parcel.prompt)
             parcel = messages.with_prompt(parcel, prompt)
-        here = f"{next(self._ids)}"
-        folder = self._folder / here
+        job_id = f"{next(self._ids)}"
+        folder = self._folder / job_id
         try:
-            request = await asyncio.to_thread(messages.unpacked, parcel, folder, here)
-            self._jobs[here] = job = _Job(parcel.job_id, session, folder)
+            request = await asyncio.to_thread(messages.unpacked, parcel, folder, job_id)
+            self._jobs[job_id] = job = _Job(parcel.job_id, session, folder)
             if isinstance(request, Query):
                 job.query = asyncio.create_task(self._query(executor, request))
             else:
                 await executor.submit(request)
         except (OSError, BarkeepError):
-            self._jobs.pop(here, None)
+            self._jobs.pop(job_id, None)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             raise
         return True
 
     async def cancel(self, session: str, name: str) -> None:
         """Stop a job of a session; it ends with Failed(kind="Cancelled"). Unknown names are ignored."""
-        for here, job in list(self._jobs.items()):
+        for job_id, job in list(self._jobs.items()):
             if (job.session, job.name) == (session, name):
-                await self._stop(here, job)
+                await self._stop(job_id, job)
 
     async def exchange(self, session: str, received: int) -> News | None:
-        """Return the events after number `received`; wait a moment if there are none. None: an unknown session.
+        """Return the events after number `received`; wait a moment if there are none. Return None for an unknown session.
 
         Each call also shows that the relay is running.
         """
@@ -176,12 +176,12 @@ class SpeechNode:
         )
 
     async def drain(self, on: bool) -> None:
-        """Take no more jobs, or take them again. Those that run go on."""
+        """Stop accepting jobs, or accept them again. Running jobs continue."""
         self._draining = on
         self._wake_all()
 
     async def state(self) -> tuple[Health | None, int, bool]:
-        """Return the worker's state (None before the first relay came), the number of jobs, whether it is drained."""
+        """Return the worker's state (None before a relay attached), the number of jobs, and whether it is drained."""
         return None if self._executor is None else self._executor.health(), len(self._jobs), self._draining
 
     async def close(self) -> None:
@@ -199,14 +199,14 @@ class SpeechNode:
         self._arrangement = self._executor = None
 
     async def _listen(self, executor: Executor) -> None:
-        """Hand the worker's events to the sessions of their jobs."""
+        """Pass the worker's events on to the sessions of their jobs."""
         async for event in executor.events():
             try:
-                await self._hand_on(event)
-            except Exception:  # the events of other jobs follow
-                _log.exception("an event of the speech worker was not handed on: %s", type(event).__name__)
+                await self._pass_on(event)
+            except Exception:  # the events of other jobs must still be passed on
+                _log.exception("an event of the speech worker was not passed on: %s", type(event).__name__)
 
-    async def _hand_on(self, event: Event) -> None:
+    async def _pass_on(self, event: Event) -> None:
         match event:
             case Ready():
                 self._wake_all()
@@ -218,7 +218,7 @@ class SpeechNode:
                 pass
 
     async def _query(self, executor: Executor, request: Query) -> None:
-        """Check or listen, and tell the result as a worker would."""
+        """Run a query, and report its result as a worker does."""
         result: Checked | Listened | Failed
         try:
             if isinstance(request, CheckRequest):
@@ -228,13 +228,13 @@ class SpeechNode:
                 result = Listened(request.job_id, heard)
         except BarkeepError as error:
             result = Failed(request.job_id, type(error).__name__, error.message)
-        except Exception:  # its member waits for an end
+        except Exception:  # a member waits for the result
             _log.exception("a recording could not be checked")
             result = Failed(request.job_id, Unavailable.__name__, "The recording could not be checked.")
         await self._end(result)
 
     async def _tell(self, event: Progress | PartSpoken | Cloned | Spoken | Failed | Lost | Checked | Listened) -> None:
-        """Keep an event, with the files that it made, until its relay fetches it."""
+        """Keep an event with its result files until its relay fetches it."""
         job = self._jobs.get(event.job_id)
         if job is None or job.session not in self._sessions:
             return
@@ -244,7 +244,7 @@ class SpeechNode:
                 files = await asyncio.to_thread(messages.made_files, event, job.folder)
         except OSError as error:
             _log.error("the result of job %s cannot be read: %s", job.name, error)
-            event = Lost(event.job_id, "The speech node could not read what it made.")
+            event = Lost(event.job_id, "The speech node could not read its result.")
         named: Event = replace(event, job_id=job.name)
         if (session := self._sessions.get(job.session)) is not None:
             if isinstance(event, Progress):
@@ -260,19 +260,19 @@ class SpeechNode:
         if job is not None:
             await asyncio.to_thread(shutil.rmtree, job.folder, ignore_errors=True)
 
-    async def _stop(self, here: str, job: _Job) -> None:
+    async def _stop(self, job_id: str, job: _Job) -> None:
         if self._executor is not None and job.query is None:
-            await self._executor.cancel(here)
+            await self._executor.cancel(job_id)
         job.stopped = True
 
     async def _sweep(self) -> None:
-        """Forget relays that are not heard, and prompts that are not used."""
+        """Forget relays that no longer call, and prompts that are not used."""
         while True:
             await asyncio.sleep(1)
             try:
                 await self._forget(monotonic())
             except Exception:  # the next round tries again
-                _log.exception("relays that are not heard could not be forgotten")
+                _log.exception("relays that no longer call could not be forgotten")
 
     async def _forget(self, now: float) -> None:
         gone = [name for name, session in self._sessions.items() if now - session.heard > messages.SILENT_SECONDS]
@@ -282,10 +282,10 @@ class SpeechNode:
             len(self._prompts) > _PROMPTS or now - next(iter(self._prompts.values()))[1] > PROMPT_SECONDS
         ):
             self._prompts.popitem(last=False)
-        for here, job in list(self._jobs.items()):
+        for job_id, job in list(self._jobs.items()):
             if job.session not in self._sessions and not job.stopped:
-                _log.warning("job %s is cancelled: its bot is not heard any more", job.name)
-                await self._stop(here, job)
+                _log.warning("job %s is cancelled: its bot no longer calls", job.name)
+                await self._stop(job_id, job)
 
     def _prompt(self, digest: str) -> bytes | None:
         found = self._prompts.get(digest)
@@ -297,19 +297,19 @@ class SpeechNode:
 
 
 def _other_settings(here: Arrangement, wanted: Arrangement) -> str:
-    """Return what another bot process has set in another way. No values: some are addresses and folders."""
+    """Return a message with the names of the settings that differ. No values: some are addresses and folders."""
     one, other = (
         {"capacity": each.capacity, "job_timeout": each.job_timeout, **each.configuration} for each in (here, wanted)
     )
     names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
     return (
         f"speaks for another bot process with other settings ({', '.join(names)}). Give all "
-        "bot processes of a cluster the same settings of speech, or stop the other one."
+        "bot processes of a cluster the same speech settings, or stop the other one."
     )
 
 
 def _remove_remains() -> None:
-    """Remove the folders of nodes of this machine that were killed."""
+    """Remove the folders of killed nodes on this machine."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
         process = folder.name.removeprefix(_FOLDER).partition("-")[0]
         if process.isdigit() and not is_running(int(process)):

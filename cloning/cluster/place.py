@@ -1,7 +1,7 @@
-"""A speech node as the relay process sees it: what it holds, what it says, and whether it answers. Without Ray.
+"""A speech node as the relay process sees it: its jobs, its state, and whether it answers. Does not import Ray.
 
-`attend` talks to the node until it is cancelled. A node that fails or does not answer loses its jobs, and is asked
-again.
+`attend` communicates with the node until it is cancelled. When the node fails or does not answer, its jobs are lost,
+and `attend` opens another session.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from cloning.worker.protocol import (
 from errors import Cancelled, Unavailable
 
 ATTACH_SECONDS = 60.0
-"""How long a node may take to start: Ray starts a process for it and loads the program."""
+"""The seconds that a node may take to start: Ray starts a process for it and loads the program."""
 _RETRY_SECONDS = 2.0
 _PROMPTS = 256
 
@@ -39,22 +39,22 @@ _log = logging.getLogger(__name__)
 
 
 class Remote(Protocol):
-    """The calls of a speech node, from afar: those of `node.SpeechNode`.
+    """Remote calls of a speech node's methods; see `node.SpeechNode`.
 
-    Each raises Unavailable; its message is what the node does, such as "does not answer".
+    Each raises Unavailable with a message that follows the node's name, such as "does not answer".
     """
 
     async def attach(self, session: str, arrangement: Arrangement) -> None:
-        """Start what is needed, and open a session."""
+        """Start the node and its worker if needed, and open a session."""
 
     async def submit(self, session: str, parcel: Parcel) -> bool:
-        """Send a request. False: its prompt is needed."""
+        """Send a request. Return False if the node needs its prompt."""
 
     async def cancel(self, session: str, job_id: str) -> None:
         """Stop a job."""
 
     async def exchange(self, session: str, received: int) -> News | None:
-        """Fetch what is new. None: the node does not know the session."""
+        """Fetch the new events and the node's state. Return None if the node does not know the session."""
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class _Held:
 class Place:
     """One speech node.
 
-    tell: gets every event of its jobs. changed: called when something of `state` may have changed.
+    tell: receives every event of its jobs. changed: called when its state may have changed.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Place:
         self.name = name
         self.ready: Ready | None = None
         self.refused: str | None = None
-        """Why this node must not be used although it works, if so."""
+        """Why this node must not be used although it works, or None."""
         self._address = address
         self._remote = remote
         self._arrangement = arrangement
@@ -97,36 +97,36 @@ class Place:
 
     @property
     def error(self) -> str | None:
-        """Why no models are loaded here, once that is known."""
+        """Why the node cannot be used; None while it starts, loads its models or is ready."""
         return self.refused or (None if self._state in ("starting", "loading its models", "ready") else self._state)
 
     @property
     def capacity(self) -> int:
-        """How many jobs of this bot it takes at once, now."""
+        """The number of this bot's jobs that the node now accepts at once."""
         if self.ready is None or self.refused or self._news.draining:
             return 0
         return max(0, self._arrangement.capacity - self._news.others)
 
     @property
     def running(self) -> int:
-        """How many jobs of this bot it has. Looks at recordings run beside them."""
+        """The number of this bot's jobs at the node. Queries run beside them and do not count."""
         return sum(not isinstance(held.request, Query) for held in self._held.values())
 
     @property
     def free(self) -> int:
-        """How many more jobs it takes now."""
+        """The number of further jobs that the node accepts now."""
         return self.capacity - self.running
 
     def holds(self, job_id: str) -> bool:
-        """Return whether it has this job."""
+        """Return whether the node has this job."""
         return job_id in self._held
 
     def knows(self, prompt: str | None) -> bool:
-        """Return whether it was sent this prompt lately."""
+        """Return whether the node was recently sent this prompt."""
         return prompt in self._prompts
 
     def describe(self) -> NodeState:
-        """Return its state, as shown to moderators and by `cluster.py nodes`."""
+        """Return the node's state, as shown to moderators and by `cluster.py nodes`."""
         state = "cannot be used" if self.error else self._state
         return NodeState(
             self.name,
@@ -141,19 +141,19 @@ class Place:
         )
 
     async def attend(self) -> None:
-        """Talk to the node until this is cancelled."""
+        """Communicate with the node until this is cancelled."""
         while True:
             try:
                 await self._converse()
             except Unavailable as error:
                 self._lose(error.message)
-            except Exception:  # its jobs would never end
-                _log.exception("talking to the speech node %s failed", self.name)
-                self._lose("failed; the log of the bot says how")
+            except Exception:  # without this, its jobs would never end
+                _log.exception("communication with the speech node %s failed", self.name)
+                self._lose("failed; the bot's log has the error")
             await asyncio.sleep(_RETRY_SECONDS)
 
     def take(self, request: Request | Query, parcel: Parcel) -> None:
-        """Send a request, in a task; its events follow, the last one in any case."""
+        """Send a request in a task. Its events follow; there is always a last one."""
         self._held[request.job_id] = held = _Held(request)
         task = asyncio.create_task(self._send(held, parcel))
         self._sending.add(task)
@@ -176,7 +176,7 @@ class Place:
             return
         except Exception:
             _log.exception("a job could not be sent to the speech node %s", self.name)
-            self._end(request.job_id, self._lost(request.job_id, "failed; the log of the bot says how"))
+            self._end(request.job_id, self._lost(request.job_id, "failed; the bot's log has the error"))
             return
         if parcel.prompt is not None:
             self._prompts[parcel.prompt] = None
@@ -185,7 +185,7 @@ class Place:
                 self._prompts.popitem(last=False)
 
     async def cancel(self, job_id: str) -> None:
-        """Stop a job. A node that cannot be told loses it, which ends it too."""
+        """Stop a job. If the node cannot be reached, the job is soon lost, which ends it too."""
         if (held := self._held.get(job_id)) is None:
             return
         held.cancelled = True
@@ -193,12 +193,12 @@ class Place:
             async with asyncio.timeout(messages.SILENT_SECONDS):
                 await self._remote.cancel(self._session, job_id)
         except TimeoutError:
-            _log.warning("%s did not answer when it was told to stop a job", self.name)
+            _log.warning("the speech node %s did not answer a request to stop a job", self.name)
         except Unavailable as error:
-            _log.warning("%s could not be told to stop a job: %s", self.name, error.message)
+            _log.warning("a request to stop a job failed: the speech node %s %s", self.name, error.message)
 
     def leave(self, reason: str) -> None:
-        """Lose every job: the node is gone, and `attend` was cancelled."""
+        """Report every job as lost: the node is gone, and `attend` was cancelled."""
         self._lose(reason)
 
     async def _converse(self) -> None:
@@ -221,7 +221,7 @@ class Place:
             received = await self._read(news, received)
 
     async def _read(self, news: News, received: int) -> int:
-        """Take in an answer. Return the number of its last event."""
+        """Process an answer. Return the number of its last event."""
         self._news = news
         ready = None if news.ready is None else cast(Ready, protocol.decode(news.ready))
         if self.ready != ready or ready is None:
@@ -235,7 +235,7 @@ class Place:
         return received
 
     async def _take(self, event: Event, files: dict[str, bytes]) -> None:
-        """Write an event's files and tell it."""
+        """Write an event's files and pass it on."""
         job_id = getattr(event, "job_id", "")
         if (held := self._held.get(job_id)) is None:
             return
@@ -253,7 +253,7 @@ class Place:
             self._tell(event)
 
     def _end(self, job_id: str, event: Event) -> None:
-        """Tell the last event of a job, once."""
+        """Pass on the last event of a job, once."""
         if self._held.pop(job_id, None) is not None:
             self._tell(event)
             self._changed()
@@ -263,11 +263,11 @@ class Place:
         if held is not None and held.cancelled:
             return Failed(job_id, Cancelled.__name__, "The job was cancelled.")
         if held is not None and isinstance(held.request, Query):
-            return Failed(job_id, Unavailable.__name__, "The speech node stopped meanwhile. Try again in a minute.")
+            return Failed(job_id, Unavailable.__name__, "The speech node stopped before it answered. Try again in a minute.")
         return Lost(job_id, f"The speech node {self.name} {reason}.")
 
     def _lose(self, reason: str) -> None:
-        """Lose the jobs, and what is known of the node."""
+        """Report the jobs as lost, and forget the node's state."""
         self.ready, self._state, self._session = None, reason, ""
         self._prompts.clear()
         self._news = News((), None, None, self._news.restarts, draining=False, others=0)

@@ -1,4 +1,4 @@
-"""Turns Ray's errors into sentences that say what to do. Does not import Ray."""
+"""Turn Ray's errors into sentences that say what to do. Does not import Ray."""
 
 
 def why_not(address: str, error: str) -> str:
@@ -32,11 +32,11 @@ def why_ended(address: str, output: str) -> str:
         )
     if "Remaining processes will be killed" in output:
         return (
-            "One of Ray's processes on this machine was killed, or failed. Look into /tmp/ray/session_latest/logs, and "
-            "into the system's log, which says if memory ran out."
+            "One of Ray's processes on this machine was killed, or failed. Look into /tmp/ray/session_latest/logs and "
+            "into the system's log, which shows whether memory ran out."
         )
-    last = output.strip().splitlines()[-1].strip() if output.strip() else "it gives no reason"
-    return f"Ray says of the cluster at {address}: {last}"
+    last = output.strip().splitlines()[-1].strip() if output.strip() else "no reason"
+    return f"Ray reports for the cluster at {address}: {last}"
 
 
 def _versions(text: str) -> str:
@@ -45,7 +45,7 @@ def _versions(text: str) -> str:
 
 
 def why_dead(error: str) -> str:
-    """Return what a node does whose actor cannot live, from Ray's error."""
+    """Return why a node's actor died, from Ray's error, as a message that follows the node's name."""
     if "ModuleNotFoundError" in error or "No module named" in error:
         return "does not find Barkeep's program; start it with `python cluster.py node`"
     return "was stopped"

@@ -1,7 +1,7 @@
-"""Passes a bot's jobs on to the speech nodes of a cluster. Without Ray.
+"""Pass a bot's jobs on to the speech nodes of a cluster. Does not import Ray.
 
-A job goes to the node with the most room for its size; among equals, to one that has the voice's prompt. One that finds
-no room waits. Nodes come and go at any time.
+A job goes to the node of whose capacity the largest share is free; among equals, to one that has the voice's prompt. It
+waits while no node has room. Nodes join and leave at any time.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ R = TypeVar("R", bound=Remote, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[R]):
-    """A speech worker that the cluster has. `key` is its own as long as it is in the cluster."""
+    """A speech worker of the cluster. `key` identifies it as long as it is in the cluster."""
 
     key: str
     name: str
@@ -59,7 +59,7 @@ class Relay:
         self._stopping: set[asyncio.Task[None]] = set()
 
     def update(self, found: Mapping[str, Found[Remote]]) -> None:
-        """Take the speech workers that the cluster has now."""
+        """Update the nodes to the speech workers that the cluster has now."""
         for key in self._places.keys() - found.keys():
             self._attending.pop(key).cancel()
             place = self._places.pop(key)
@@ -74,14 +74,14 @@ class Relay:
                 node.remote,
                 self._arrangement,
                 tell=self._emit,
-                changed=self._look_around,
+                changed=self._refresh,
             )
             self._places[key] = place
             self._attending[key] = asyncio.create_task(place.attend())
-        self._look_around()
+        self._refresh()
 
     async def submit(self, request: Request | Query) -> None:
-        """Take a request of the bot. Its events follow, the last one in any case."""
+        """Accept a request of the bot. Its events follow; there is always a last one."""
         try:
             parcel = await asyncio.to_thread(messages.packed, request)
         except OSError as error:
@@ -101,8 +101,8 @@ class Relay:
             self._stopping.add(task)
             task.add_done_callback(self._stopping.discard)
 
-    def _look_around(self) -> None:
-        """Tell the bot what changed, and give nodes with room what waits."""
+    def _refresh(self) -> None:
+        """Report changes to the bot, and send waiting jobs to nodes with room."""
         self._compare_models()
         nodes = Nodes(tuple(place.describe() for place in self._places.values()))
         if nodes != self._nodes:
@@ -126,7 +126,7 @@ class Relay:
         return "; ".join(errors) if len(errors) == len(self._places) else None
 
     def _compare_models(self) -> None:
-        """Refuse nodes whose weights differ from those of the first: a voice would be made again at each change."""
+        """Refuse nodes whose weights differ from the first node's: a voice would be made again at each change."""
         first: Ready | None = None
         for place in self._places.values():
             if place.ready is None:

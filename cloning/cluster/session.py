@@ -22,9 +22,9 @@ class Session:
         self._answer: asyncio.TimerHandle | None = None
 
     def add(self, event: Event, files: dict[str, bytes], *, within: float, replaces: int = 0) -> int:
-        """Keep an event, in place of event number `replaces`. Return its number.
+        """Keep an event, which replaces event number `replaces`. Return its number.
 
-        The relay gets it after at most `within` seconds, together with others.
+        The relay receives it after at most `within` seconds, together with others.
         """
         self._last += 1
         self._events = [kept for kept in self._events if kept[0] != replaces]
@@ -33,7 +33,7 @@ class Session:
         return self._last
 
     async def after(self, received: int) -> tuple[tuple[int, str, dict[str, bytes]], ...]:
-        """Forget the events up to number `received`, wait up to POLL_SECONDS for new ones, and return those kept.
+        """Forget the events up to number `received`, wait up to POLL_SECONDS for new ones, and return the rest.
 
         Up to 32 events, as in `News`; if there are more, the next call does not wait.
         """

@@ -1,7 +1,7 @@
-"""Starts Ray on this machine, for a head or a speech node, and starts it again when it ends. Does not import Ray.
+"""Start Ray on this machine, for a head or a speech node, and start it again when it ends. Does not import Ray.
 
-A node that Ray has declared dead ends itself when it comes back, and every node ends when the head was started again:
-something has to start it again.
+Ray ends on a node that it had declared dead when the node comes back, and on every node after the head was started
+again.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from cloning.cluster.refusals import why_ended
 from cloning.worker.executor import ROOT
 
 SPEECH = "barkeep-speech"
-"""The resource of a node that speaks: how many workers it runs."""
+"""The resource of speech nodes: the number of workers that a node runs."""
 REACH_SECONDS = 5.0
 _PAUSE_SECONDS = 5.0
 _STOP_SECONDS = 10.0
@@ -41,11 +41,11 @@ SYSTEM = {
     "io_context_monitor_probe_interval_ms": 10000,
     "gcs_pull_resource_loads_period_milliseconds": 10000,
 }
-"""What the head tells every Ray of the cluster.
+"""Ray's system configuration, which the head passes on to every node.
 
-With the first five Ray notices within half a minute that a node is gone, not after 65 s; a node notices after 20 s, not
-60, that the head is gone. The others keep it quiet: it records nothing that is not read here, and looks once a second
-where it would look ten times. They halve what it takes of the processor at rest.
+With the first five settings, Ray notices within half a minute that a node is gone, not after 65 s, and a node notices
+after 20 s, not 60, that the head is gone. The others reduce Ray's own work: it records nothing that is not used here,
+and checks once a second instead of ten times. They halve the processor time that it takes at rest.
 """
 PLAIN = {"num_cpus": 0, "include_log_monitor": False}
 """What each Ray is started without: processes that wait for tasks, and one that sends logs, which are not asked for."""
@@ -55,7 +55,8 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What this machine gives to the cluster. `host`: its address for the others; None: Ray finds it. store: MB."""
+    """The part of a machine in the cluster. `host`: its address for the others; None: Ray finds it. `store`: the size
+    of its object store in MB."""
 
     name: str
     host: str | None
@@ -65,7 +66,7 @@ class Machine:
 
 
 def gpus_for_each(workers: int, gpus: int) -> float | None:
-    """Return each worker's share of the GPUs, or None where Ray cannot share them so: a part of one, or whole ones."""
+    """Return each worker's share of the GPUs; None if it is neither a whole number nor a fraction that Ray can give."""
     if not workers or not gpus:
         return 0.0
     share = gpus / workers
@@ -101,7 +102,7 @@ def _start(machine: Machine) -> list[str]:
 
 
 async def is_reachable(address: str) -> bool:
-    """Return whether something listens at host:port. Nothing does at what is no address."""
+    """Return whether something listens at host:port; False for an invalid address."""
     host, _, port = address.rpartition(":")
     with suppress(OSError, TimeoutError, ValueError, OverflowError):  # the last two: not a host name, not a port
         async with asyncio.timeout(REACH_SECONDS):
@@ -116,7 +117,7 @@ async def keep_running(
 ) -> None:
     """Run Ray until SIGINT or SIGTERM, and start it again when it ends.
 
-    address: of the head. joins: whether this machine waits for the head, instead of being it.
+    address: that of the head. joins: whether this machine is a node, which waits for the head.
     """
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

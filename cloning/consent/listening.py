@@ -15,16 +15,16 @@ from cloning.watermark.checking import check
 from errors import InvalidInput
 
 ANSWER_SECONDS = 30.0
-"""A longer answer is refused: a sentence takes five to ten seconds."""
+"""A longer answer is refused. A sentence takes five to ten seconds."""
 PART_SECONDS = 3.4
-"""A clip of ten seconds is compared in thirds, too."""
+"""The length of the parts of the clip that are compared, too: a third of ten seconds."""
 _RATE = 16_000
 
 
 def listen(
     source: Path, answer: Path, sentence: str, reporter: ProgressReporter, *, memory_mb: int, scratch: Path
 ) -> SpokenAnswer:
-    """Listen to the media file `answer` to the consent sentence for a clone of the media file `source`.
+    """Compare the media file `answer` with the consent sentence, and its voice with the media file `source`, the clip.
 
     The models are loaded for this call and freed after it. `scratch`: the folder for temporary files. Raises
     InvalidInput for a file without usable speech, Unavailable without the models.
@@ -39,7 +39,7 @@ def listen(
 
 
 def judge(spoken: Recording, clip: Recording, sentence: str) -> SpokenAnswer:
-    """Compare what is spoken with the sentence, and its voice with the clip's. Raises as `listen`."""
+    """Compare the spoken words with the sentence, and their voice with the clip's. Raises as `listen`."""
     speech = reference.choose(spoken, rate=_RATE, max_seconds=ANSWER_SECONDS).clip
     encoder = SpeakerEncoder()
     voice = encoder.embed(speech)
@@ -61,6 +61,6 @@ def judge(spoken: Recording, clip: Recording, sentence: str) -> SpokenAnswer:
 
 
 def _parts(clip: Recording) -> list[Recording]:
-    """Return the clip in parts of about PART_SECONDS, since Bark continues the voice at the end of a prompt."""
+    """Return the clip in parts of about PART_SECONDS. Bark continues the voice at the prompt's end, so each counts."""
     number = max(1, round(clip.seconds / PART_SECONDS))
     return [Recording(part, clip.sample_rate) for part in np.array_split(clip.samples, number)]

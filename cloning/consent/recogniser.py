@@ -13,7 +13,7 @@ TINY = "tiny.en"
 class Whisper:
     """A recogniser with greedy decoding: the same sound always gives the same text.
 
-    model: TINY, another of faster-whisper's by name (downloaded by it) or a directory. language: a code such as `en`.
+    model: TINY, the name of another model that faster-whisper downloads, or a directory. language: e.g. `en`.
     Raises Unavailable if the model cannot be loaded or its packages are not installed.
     """
 

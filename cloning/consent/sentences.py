@@ -1,6 +1,6 @@
 """The sentences that members say to agree to a clone. Does not import torch.
 
-A sentence is a statement and random words, which make it new: a recording of an earlier one does not fit it.
+A sentence is a statement followed by random words, so that a recording of an earlier sentence does not match it.
 """
 
 import re
@@ -46,9 +46,9 @@ def tokens(text: str) -> list[str]:
 
 
 def found_in_order(wanted: list[str], heard: list[str]) -> int:
-    """Return how many wanted words were heard, in this order, with other words in between.
+    """Return how many wanted words were heard in this order; other words may be in between.
 
-    A recogniser's other spellings count: words that agree in three of four letters.
+    A recogniser may spell a word differently, so words that agree in three of four letters count.
     """
     row = [0] * (len(heard) + 1)
     for word in wanted:

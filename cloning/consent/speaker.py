@@ -34,7 +34,7 @@ Embedding = npt.NDArray[np.float32]
 
 
 class SpeakerEncoder(nn.Module):
-    """`embed(recording)`: the voice in it. Raises Unavailable if Resemblyzer's weights are not installed."""
+    """`embed(recording)`: the embedding of its voice. Raises Unavailable if Resemblyzer's weights are not installed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,8 +57,8 @@ class SpeakerEncoder(nn.Module):
 
     @torch.inference_mode()
     def embed(self, recording: Recording) -> Embedding:
-        """Return the mean over pieces of 1.6 s, of length 1. A shorter clip is repeated. Raises InvalidInput for
-        silence."""
+        """Return the mean embedding of pieces of 1.6 s, scaled to length 1. A shorter clip is repeated. Raises
+        InvalidInput for silence."""
         frames = self._frames(_speech(resample(recording, SAMPLE_RATE).samples))
         missing = max(0, _PARTIAL - len(frames))
         frames = np.pad(frames, ((0, missing), (0, 0)), mode="wrap")
@@ -85,12 +85,12 @@ def similarity(one: Embedding, other: Embedding) -> float:
 def _speech(samples: Samples) -> Samples:
     """Return the clip without its silences, at the encoder's level."""
     if not np.any(samples):
-        raise InvalidInput("A clip is silent, so no voice can be told from it. Leave it out.")
+        raise InvalidInput("A clip is silent, so no voice can be recognised in it. Leave it out.")
     blocks = np.pad(samples, (0, -samples.size % _BLOCK)).reshape(-1, _BLOCK)
     levels = 10 * np.log10(np.maximum(np.mean(blocks.astype(np.float64) ** 2, axis=1), 1e-12))
-    heard = blocks[levels > levels.max() - _SILENCE_DB].reshape(-1)
-    level = 10 * np.log10(np.mean(heard.astype(np.float64) ** 2))
-    speech: Samples = (heard * 10 ** ((_LEVEL_DBFS - level) / 20)).astype(np.float32)
+    loud = blocks[levels > levels.max() - _SILENCE_DB].reshape(-1)
+    level = 10 * np.log10(np.mean(loud.astype(np.float64) ** 2))
+    speech: Samples = (loud * 10 ** ((_LEVEL_DBFS - level) / 20)).astype(np.float32)
     return speech
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 Finding = tuple[int, str]
-"""A severity, an index of VERDICTS, and a sentence for the member."""
+"""A severity (an index of VERDICTS) and a sentence for the member."""
 Findings = Iterator[Finding]
 
 VERDICTS = ("good", "usable", "poor")
@@ -60,7 +60,7 @@ def too_quiet(level: float) -> Findings:
 
 
 def narrow(khz: float | None) -> Findings:
-    """Report a recording without sound above `khz` kilohertz; None: it has all of the voice."""
+    """Report a recording without sound above `khz` kilohertz; None: it covers the whole range of a voice."""
     if khz is None:
         return
     if khz <= _TELEPHONE_KHZ:
@@ -92,7 +92,7 @@ def speakers(differ: bool) -> Findings:
 def broken_off(is_cut_off: bool) -> Findings:
     """Report a recording that ends in speech."""
     if is_cut_off:
-        yield _USABLE, "The recording breaks off in speech: wait a second after the last word before you stop it."
+        yield _USABLE, "The recording ends during speech: wait a second after the last word before you stop it."
 
 
 def long(minutes: str) -> Findings:
@@ -103,7 +103,7 @@ def long(minutes: str) -> Findings:
 def only_a_part(heard: float, used: float, start: float, end: float) -> Findings:
     """Report that only `used` of `heard` seconds of speech were used, between two times of the recording in seconds.
 
-    The sentence gives the length between the two, as the voice's card does, and not that of the speech in it.
+    The sentence gives the time between the two, as the voice's card does, not the seconds of speech in between.
     """
     if heard - used > 1:
         yield _GOOD, f"The best {end - start:.1f} s were used, from {_clock(start)} to {_clock(end)}."

@@ -151,7 +151,7 @@ def _encode(encoder: _Encoder, recording: Recording, tags: dict[str, str], bit_r
             encoder.codec, rate=recording.sample_rate, layout="mono", format=encoder.sample_format
         )
         if not isinstance(stream, AudioStream):
-            raise TypeError(f"{encoder.codec} is no audio codec")
+            raise TypeError(f"{encoder.codec} is not an audio codec")
         if bit_rate is not None:
             stream.bit_rate = bit_rate
         container.mux(stream.encode(frame))
@@ -237,7 +237,8 @@ def polish(take: Samples, rate: int, change: Change | None = None) -> Samples:
 
 
 def gap(pause: float) -> float:
-    """Return the seconds of silence between two polished takes for a pause of `pause` seconds: both have a margin."""
+    """Return the seconds of silence to insert between two polished takes for a pause of `pause` seconds: each take
+    already has a margin."""
     return max(0.0, pause - 2 * _MARGIN_SECONDS)
 
 

@@ -1,7 +1,8 @@
 """Reduce several channels to one: the best one, or a sum where nothing is lost.
 
 The mean of all channels is silent if one is inverted, hollow if two microphones stood apart, and noisy if only one was
-plugged in. So each is analysed, and another is added only if the voice keeps its sound and noise decreases.
+plugged in. So each channel is analysed, and another is added to the best only if the voice keeps its sound and noise
+decreases.
 """
 
 from collections.abc import Sequence
@@ -18,29 +19,29 @@ _TRIED_PARTS, _TRIED_SECONDS = 5, 4.0
 _NEAR_SILENCE_DB = -50.0
 """A channel this far below the loudest holds only crosstalk."""
 _SAME_DB = -40.0
-"""The residual of a channel after subtracting another, if the two are the same but for level and sign."""
+"""The greatest residual of a channel after another was subtracted, if the two differ only in level and sign."""
 _BEST_NOISE_DB = -40.0
 """A quieter background counts as this level."""
 _ENOUGH_SECONDS = 10.0
 _DB_FOR_HALF_THE_SPEECH = 3.0
-"""The cost of half as much speech as in another channel, or as is enough."""
+"""The cost of each halving of the speech, counted from _ENOUGH_SECONDS."""
 _GAIN_DB = 1.0
 """The least reduction of noise by a sum."""
 _LOSS_DB = -3.5
-"""The greatest loss of a third of an octave of the voice in the sum. Unrelated noise loses 3; two microphones apart,
-all."""
+"""The greatest loss of any third-octave band of the voice in the sum. Unrelated noise loses 3 dB; a band of two
+microphones that stood apart can lose everything."""
 _LOWEST_BAND, _BANDS = 100.0, 20
-"""The lowest third of an octave in hertz, and the number compared: up to 8 kHz."""
+"""The centre of the lowest third-octave band in hertz, and the number of bands compared: up to 8 kHz."""
 _WINDOW = 4096
 _SAME_LEVELS, _SAME_WAVES = 0.6, 0.25
 """Correlations above which two channels have the same voice: of their levels, and of their waves at the best shift."""
 _FARTHEST_SECONDS = 0.02
-"""The maximum shift that is tried: sound travels 7 m."""
+"""The maximum shift that is tried, in which sound travels 7 m."""
 _OTHER_SECONDS = 1.0
 """Less speech than this is not another voice."""
 
 _LOUD_SHARE, _CREST = 0.999, 4.0
-"""Samples above four times the level of the loudest thousandth are not speech."""
+"""Samples above four times the 99.9th percentile of the levels are not speech."""
 _PEAK = 0.9
 """The peak of a scaled recording: below full scale, so that it does not count as clipped."""
 
@@ -50,7 +51,7 @@ Matrix = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Mix:
-    """`samples` float32 (N,). `channel`: from 0, the selected one, or the first of those summed.
+    """`samples` float32 (N,). `channel`: the number, from 0, of the selected channel, or of the first in the sum.
 
     `has_other_voices`: whether an unused channel has another speaker.
     """
@@ -67,21 +68,21 @@ def choose(channels: Matrix, rate: int) -> Mix:
     if len(candidates) < 2:
         best = candidates[0] if candidates else 0
         return Mix(channels[:, best].copy(), best, False)
-    heard = {channel: analyse(Recording(tried[:, channel], rate)) for channel in candidates}
-    ranked = sorted(candidates, key=lambda channel: _worth(heard[channel], tried[:, channel]), reverse=True)
+    activities = {channel: analyse(Recording(tried[:, channel], rate)) for channel in candidates}
+    ranked = sorted(candidates, key=lambda channel: _worth(activities[channel], tried[:, channel]), reverse=True)
     best, *others = ranked
-    if not heard[best].segments:
+    if not activities[best].segments:
         return Mix(channels[:, best].copy(), best, False)
     gains = {best: 1.0}
     mixed: Floats = tried[:, best].astype(np.float64)
     for other in others:
         gain = _matching_gain(mixed, tried[:, other])
         both = (len(gains) * mixed + gain * tried[:, other]) / (len(gains) + 1)
-        if _is_better(both, mixed, heard[best], rate):
+        if _is_better(both, mixed, activities[best], rate):
             mixed = both
             gains[other] = gain
     has_other_voices = any(
-        _is_another_voice(heard[best], heard[other], tried[:, best], tried[:, other], rate)
+        _is_another_voice(activities[best], activities[other], tried[:, best], tried[:, other], rate)
         for other in others
         if other not in gains
     )
@@ -96,10 +97,11 @@ def _weighted(channels: Matrix, gains: dict[int, float]) -> Samples:
 
 
 def _loudest_parts(channels: Matrix, rate: int) -> Matrix:
-    """Return the samples that channels are compared by, (M, C), without offset. Each channel has equal weight."""
+    """Return the samples by which channels are compared, (M, C), without offset. Loudness is relative to the channel's
+    loudest half second, so that all channels have equal weight."""
     length = round(_TRIED_SECONDS * rate)
     if channels.shape[0] <= _TRIED_PARTS * length:
-        found = np.array(channels, np.float32)
+        selected = np.array(channels, np.float32)
     else:
         second = rate // 2
         halves = channels[: channels.shape[0] // second * second].reshape(-1, second, channels.shape[1])
@@ -108,9 +110,9 @@ def _loudest_parts(channels: Matrix, rate: int) -> Matrix:
         count = round(_TRIED_SECONDS * 2)
         parts = np.array_split(np.arange(loudness.size), _TRIED_PARTS)
         starts = [part[0] + _loudest_run(loudness[part], count) for part in parts]
-        found = np.concatenate([channels[start * second : start * second + length] for start in starts])
-    found -= found.mean(axis=0, dtype=np.float64).astype(np.float32)
-    scaled: Matrix = np.clip(found * np.float32(_scale(found)), -1.0, 1.0)
+        selected = np.concatenate([channels[start * second : start * second + length] for start in starts])
+    selected -= selected.mean(axis=0, dtype=np.float64).astype(np.float32)
+    scaled: Matrix = np.clip(selected * np.float32(_scale(selected)), -1.0, 1.0)
     return scaled
 
 
@@ -137,7 +139,7 @@ def _is_the_same(known: Samples, other: Samples, power: float) -> bool:
 
 
 def _worth(activity: Activity, samples: Samples) -> tuple[float, float]:
-    """Return the signal-to-noise ratio in dB, less the cost of too little speech; then the level."""
+    """Return the signal-to-noise ratio in dB minus the cost of too little speech, and the level, to break ties."""
     level = float(np.square(samples, dtype=np.float64).mean())
     if not activity.segments:
         return -np.inf, level
@@ -205,7 +207,7 @@ def _likeness(one: Samples, two: Samples, lag: int) -> float:
 
 
 def in_range(pieces: Sequence[Samples]) -> Samples:
-    """Return the pieces as one recording within [-1, 1]: scaled as a whole if any is beyond, without clipping."""
+    """Return the pieces as one recording within [-1, 1]: scaled as a whole if any sample is beyond, not clipped."""
     whole = np.concatenate(pieces)
     scaled: Samples = np.clip(whole * np.float32(_scale(whole)), -1.0, 1.0)
     return scaled

@@ -1,7 +1,7 @@
 """Decode an untrusted media file to raw samples, in a separate process: `python -m cloning.media.decoder_process`.
 
-FFmpeg parses hostile bytes only here, with its memory, CPU time and output limited by the kernel and its formats and
-codecs by lists. It gets a file object, so it can open no other file or address. Called by
+FFmpeg parses hostile bytes only here: the kernel limits its memory, CPU time and output, and lists limit its formats
+and codecs. It gets a file object, so it cannot open another file or address. Called by
 `cloning.media.decoding.decode`; prints one line of JSON: a DecodeResult, or a kind of `errors` and a sentence.
 """
 
@@ -46,7 +46,7 @@ _NOT_AUDIO = "This is not a recording I can read. Send a WAV, FLAC, MP3, Ogg, M4
 _MAX_PIECES = 64
 """A file that changes its number of channels more often counts as damaged."""
 _PAUSE_SECONDS = 60
-"""The seconds that may be written beyond those to keep: a pause and the frame after it."""
+"""The seconds that may be written beyond the requested ones: a pause and the frame after it."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class DecodeResult:
     """The content of the file of samples, and its source.
 
     `pieces`: (channels C, samples N) of each stretch with the same channels, float32 little-endian, (N, C) in C order,
-    one after the other. `seconds`: the length of the whole recording, of which the first were kept. `tracks`: the
-    number of readable soundtracks; `track` was decoded, counted from 1 in file order. `has_holes`: parts could not be
-    read.
+    one after the other. `seconds`: the length of the whole recording; its beginning was kept. `tracks`: the number of
+    readable soundtracks; `track` is the decoded one, counted from 1 in file order. `has_holes`: whether parts could not
+    be read.
     """
 
     sample_rate: int
@@ -99,8 +99,9 @@ class _Bytes:
 def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seconds: float) -> DecodeResult:
     """Write the first seconds of a soundtrack of `source` to `out`, with all channels unchanged; see DecodeResult.
 
-    `track` 0 is the default of players, the others follow in file order. Samples of floating-point files may be beyond
-    1. The rate is the stream's own, at most MAX_RATE. Raises InvalidInput, or Unavailable if `out` cannot be written.
+    `track` 0 is the one that players choose, the others follow in file order. Samples of floating-point files may be
+    beyond 1. The rate is the stream's own, at most MAX_RATE. Raises InvalidInput, or Unavailable if `out` cannot be
+    written.
     """
     part = out.with_name(f"{out.name}.part")
     with _open(source) as file:
@@ -230,7 +231,7 @@ def _codec(stream: AudioStream) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Decode as the command line says and print the outcome. The exit status is 0 whenever there is an outcome."""
+    """Decode by the arguments of the command line and print the outcome. The exit status is 0 if it was printed."""
     parser = argparse.ArgumentParser(
         prog="python -m cloning.media.decoder_process", description="Media file to raw samples."
     )

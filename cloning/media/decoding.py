@@ -27,8 +27,9 @@ MAX_SECONDS = 600.0
 class Decoded:
     """A soundtrack. `pieces`: float32 (N, C), one for each stretch with the same channels.
 
-    Full scale is 1; floating-point files may go far beyond. `seconds`: the whole length, of which the first were
-    decoded. `track`: its number among the file's `tracks`, from 1. `has_holes`: parts could not be read.
+    Full scale is 1; floating-point files may go far beyond. `seconds`: the length of the whole soundtrack; its
+    beginning was decoded. `track`: its number among the file's `tracks`, from 1. `has_holes`: whether parts could not
+    be read.
     """
 
     pieces: tuple[Samples, ...]
@@ -52,8 +53,8 @@ def decode(
     """Decode the first seconds of a soundtrack of any common format, detected by content, at 48 kHz at most.
 
     A child process does the work (`cloning.media.decoder_process`): whatever a file does to FFmpeg, the caller gets
-    InvalidInput with a sentence. `track` 0 is the default of players; the others follow. `timeout` limits both
-    wall-clock and CPU seconds. `scratch`: the folder for temporary files, else the system's. The samples are in an
+    InvalidInput with a sentence. `track` 0 is the one that players choose; the others follow. `timeout` limits both
+    wall-clock and CPU seconds. `scratch`: the folder for temporary files; None: the system's. The samples are in an
     unlinked file until they are released. Raises Unavailable if no child can run or that folder is full.
     """
     try:
@@ -79,7 +80,7 @@ def _pieces(path: Path, sizes: list[tuple[int, int]]) -> list[Samples]:
 
 
 def _run_decoder(arguments: list[str], timeout: float) -> dict[str, Any]:
-    """Return the child's answer, a DecodeResult as JSON. Raises the error that it answered or that its exit means."""
+    """Return the child's answer, a DecodeResult as JSON. Raises the error that it reports or its exit implies."""
     try:
         child = run_confined([*_DECODER, *arguments], timeout)
     except subprocess.TimeoutExpired as error:

@@ -26,13 +26,15 @@ _KNOWN_RATES = range(4_000, 384_001)
 _TOLERATED_ERRORS = 0.1
 """The share of packets that may fail to decode before a file counts as damaged; one always may, at a cut-off end."""
 _SHORTEST_PAUSE = 0.05
-"""Seconds between two frames that count as a pause. Less is rounding: Matroska counts ms, Vorbis errs by 9."""
+"""Seconds between two frames that count as a pause. Less is rounding: Matroska counts milliseconds, and Vorbis is off
+by up to 9 ms."""
 _LONGEST_PAUSE = 30.0
 """The longest pause in seconds that is kept. In a longer one, the clock was set or the recorder was suspended."""
 _GAPLESS = {"wav", "w64", "flac", "mp3", "ogg", "aac", "aiff", "caf", "amr", "au"}
 """Formats in which a gap in time means a loss. The others store pauses as gaps."""
 _LOST_BYTES = 1_000
-"""More than the headers between two frames of Matroska; at a hole, FFmpeg skips to the next cluster."""
+"""Skipping more bytes than this means a hole, at which FFmpeg goes on at the next cluster. The headers between two
+frames of Matroska are shorter."""
 _ABSURD = 2.0**32
 """No format's full scale is greater: larger values are not sound."""
 
@@ -61,11 +63,11 @@ class Tally:
 
     @property
     def is_too_long(self) -> bool:
-        """Whether it exceeds the limit."""
+        """Whether the recording exceeds the limit."""
         return self.seconds > self.max_seconds
 
     def add(self, seconds: float) -> None:
-        """Count. Raises InvalidInput beyond the limit."""
+        """Count `seconds` of sound or pause. Raises InvalidInput beyond the limit."""
         self.seconds += seconds
         if self.is_too_long:
             raise _too_long(self.max_seconds)
@@ -128,7 +130,7 @@ class _PauseDetector:
 
 
 def _decoded(container: InputContainer, stream: AudioStream, tally: Tally) -> Iterator[tuple[Packet, list[AudioFrame]]]:
-    """Yield every packet with its frames; without them when it is only counted. Raises InvalidInput if too many are
+    """Yield every packet with its frames, or without them once the tally is full. Raises InvalidInput if too many are
     damaged."""
     packets = 0
     errors = 0

@@ -15,14 +15,14 @@ Buffer = bytes | mmap
 
 @dataclass(frozen=True)
 class Link:
-    """The bytes `start` to `end` of a file, which form a file of their own."""
+    """The bytes `start` to `end` of a file, which are a complete file."""
 
     start: int
     end: int
 
 
 def links(data: Buffer) -> list[Link]:
-    """Return the links of an Ogg file, in order; of any other file the whole. Never raises."""
+    """Return the links of an Ogg file, in order; for any other file, one link that covers it. Never raises."""
     starts = [0]
     was_first = True
     page = 0
@@ -36,7 +36,7 @@ def links(data: Buffer) -> list[Link]:
 
 
 def _next_page(data: Buffer, page: int) -> int:
-    """Return the start of the next page, or the end; after damage, of the next bytes that look like a page."""
+    """Return the start of the next page, after damage that of the next bytes that look like one, or the end."""
     table = page + _TABLE
     after = table + data[page + _SEGMENTS] + sum(data[table : table + data[page + _SEGMENTS]])
     if data[after : after + len(_PAGE)] == _PAGE:

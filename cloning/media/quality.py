@@ -18,7 +18,7 @@ _CLICK_FACTOR = 4.0
 """A sample that exceeds the 99.5th percentile of its recording this many times is part of a click. In speech the
 largest sample is about 3 times that percentile."""
 _CLICK_SECONDS = 0.002
-"""Around each sample of a click, this much is replaced."""
+"""The seconds that are replaced before and after each sample of a click."""
 _LONGEST_CLICK_SECONDS = 0.01
 
 _PEAK_QUANTILE = 0.9998
@@ -134,7 +134,7 @@ def dropouts(recording: Recording) -> int:
 
 
 def is_reverberant(levels: Floats, speech: Mask) -> bool:
-    """Return whether sound decays as slowly as in a bare room. `levels` (F,) in decibels; `speech` (F,): where it is.
+    """Return whether sound decays as slowly as in a bare room. `levels` (F,) in decibels; `speech` (F,): its frames.
 
     Only valid for recordings with little noise: noise hides the decay.
     """

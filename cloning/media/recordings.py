@@ -15,7 +15,7 @@ READING, CHOOSING = "reading the recording", "choosing the best seconds"
 """The names of the first stages of a clone."""
 
 _KEPT_SECONDS = LISTENED_SECONDS + 1.0
-"""A little more than is analysed is decoded, so that the choice knows that there was more."""
+"""A little more is decoded than is analysed, to tell whether the recording is longer."""
 _TRACKS = 4
 """The maximum number of soundtracks that are searched for speech."""
 
@@ -23,7 +23,7 @@ _TRACKS = 4
 def read(
     source: Path, *, max_seconds: float = MAX_SECONDS, memory_mb: int = 1024, scratch: Path | None = None
 ) -> Recording:
-    """Read the default soundtrack of players as one channel within [-1, 1]. The arguments and errors: see `decode`."""
+    """Read the soundtrack that players choose, as one channel within [-1, 1]. Arguments and errors: see `decode`."""
     return _mixed(decode(source, max_seconds=max_seconds, memory_mb=memory_mb, scratch=scratch))[0]
 
 

@@ -180,8 +180,8 @@ def _quiet_after(activity: Activity, end: int, next_start: int) -> float:
 
 
 def _first_that_fits(segments: tuple[Segment, ...], last: int, room: int) -> int:
-    """Return the earliest stretch from which the speech up to `last` takes at most `room` frames, with shortened
-    pauses."""
+    """Return the earliest segment from which the speech up to segment `last` takes at most `room` frames, with
+    shortened pauses."""
     first = last
     used = segments[last][1] - segments[last][0]
     while first > 0:
@@ -199,7 +199,7 @@ def _quiet_start(activity: Activity, earliest: int, end: int) -> int:
 
 
 def _worth(window: _Window, activity: Activity) -> float:
-    """Return the seconds of speech, less the cost of noise, clipping and a bad end."""
+    """Return the seconds of speech, reduced by factors for noise, clipping and a bad end."""
     noise = float(np.interp(window.noise_db(activity), _NOISE_DB, _NOISE_WORTH))
     clipping = max(_LEAST_WORTH, 1 - _CLIPPING_COST * window.clipped(activity))
     ending = _CLEAR_END

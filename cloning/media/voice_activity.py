@@ -15,7 +15,8 @@ FRAME_SECONDS = _VAD_SAMPLES / _VAD_RATE
 """The length of a frame: 32 ms, a chunk of Silero's detector."""
 
 _STARTS_SPEECH, _ENDS_SPEECH = 0.5, 0.35
-"""Probabilities between which the last decision holds. These and the two lengths are Silero's own defaults."""
+"""Speech begins at the first probability and ends below the second. These and the two lengths are Silero's own
+defaults."""
 _SHORTEST_PAUSE = round(0.1 / FRAME_SECONDS)
 _SHORTEST_SPEECH = round(0.25 / FRAME_SECONDS)
 _ECHO = 2
@@ -37,8 +38,8 @@ Floats = npt.NDArray[np.float64]
 class Activity:
     """A recording in F frames of FRAME_SECONDS.
 
-    `segments`: (first frame, frame after the last) of each stretch of speech, in order. `levels` (F,): decibels below
-    full scale. `clipped` (F,): the share of clipped samples.
+    `segments`: (first frame, frame after the last) of each stretch of speech, in order. `levels` (F,): decibels
+    relative to full scale. `clipped` (F,): the share of clipped samples.
     """
 
     segments: tuple[tuple[int, int], ...]
@@ -53,8 +54,8 @@ class Activity:
     def noise_db(self, start: int, end: int) -> float:
         """Return the level of the background relative to the speech within the frames, in decibels; at least -90.
 
-        The lower quartile of the pauses is used, since breaths are not noise; with hardly any pause, the quietest
-        twentieth of all frames.
+        The lower quartile of the pauses is used, since breaths are not noise. If there is hardly any pause, the
+        quietest twentieth of all frames is used.
         """
         speech, pause = self.is_speech(), self._is_pause()
         levels = self.levels[start:end]

@@ -1,7 +1,7 @@
 """Analyse and synthesise speech with WORLD: pitch, spectral envelope and aperiodicity.
 
 WORLD is M. Morise, F. Yokomori, K. Ozawa: "WORLD: a vocoder-based high-quality speech synthesis system for real-time
-applications", IEICE Trans. Inf. & Syst., 2016; here by `pyworld`.
+applications", IEICE Trans. Inf. & Syst., 2016. The implementation is that of `pyworld`.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def analyse(recording: Recording) -> Analysis:
     f0, times = pyworld.harvest(
         samples, recording.sample_rate, f0_floor=LOWEST_HZ, f0_ceil=HIGHEST_HZ, frame_period=FRAME_SECONDS * 1000
     )
-    # By default the size fits voices above 71 Hz. CheapTrick takes a frame of a lower pitch for unvoiced, and its
+    # The default size is for voices above 71 Hz. CheapTrick treats a frame of a lower pitch as unvoiced, and its
     # envelope then follows every pulse of the voice.
     size = pyworld.get_cheaptrick_fft_size(recording.sample_rate, LOWEST_HZ)
     envelope = pyworld.cheaptrick(samples, f0, times, recording.sample_rate, fft_size=size)
@@ -63,9 +63,9 @@ def analyse(recording: Recording) -> Analysis:
 
 def synthesise(analysis: Analysis, length: int) -> Samples:
     """Synthesise float32 (length,) in -1..1. WORLD's own output is a few samples longer or shorter."""
-    made = pyworld.synthesize(
+    synthesised = pyworld.synthesize(
         analysis.f0, analysis.envelope, analysis.aperiodicity, analysis.sample_rate, FRAME_SECONDS * 1000
     )
     samples: Samples = np.zeros(length, np.float32)
-    samples[: made.size] = made[:length]
+    samples[: synthesised.size] = synthesised[:length]
     return samples / max(1.0, float(np.abs(samples).max(initial=0.0)))

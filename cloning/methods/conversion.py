@@ -17,7 +17,7 @@ from cloning.text.passages import PASSAGES
 from errors import Unavailable
 
 if TYPE_CHECKING:
-    from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
+    from cloning.model_set import LoadedModels  # imports torch, which the list of methods does not need
 
 CONVERTED = "converting the voice"
 """The name of the stage, as members see it."""

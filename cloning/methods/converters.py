@@ -28,9 +28,9 @@ _PITCH_SPREAD = (0.5, 2.0)
 _CEPSTRUM_SPREAD = (0.7, 1.4)
 """Limits for scaling the spread of pitch and envelope: estimates from short clips are unreliable."""
 _SPEECH_DB = 35.0
-"""Frames this far below the loudest count as silence and are in no statistic."""
+"""Frames this far below the loudest count as silence and are left out of the statistics."""
 _LEAST_FRAMES = 40
-"""0.2 s: fewer frames of a kind of sound give no statistics."""
+"""0.2 s. Fewer frames of one kind of sound are too few for statistics."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -77,9 +77,9 @@ def convert(speech: Recording, target: Recording, converter: Converter) -> Recor
     """Return `speech` in the voice of `target`, as loud as `target` if peaks allow. Raises InvalidInput for silence."""
     if not (np.any(speech.samples) and np.any(target.samples)):
         raise InvalidInput("This recording is silent, so its voice cannot be converted. Record it again.")
-    made = converter(speech, target)
+    converted = converter(speech, target)
     level = loudness(target.samples, target.sample_rate)
-    return Recording(normalise(made.samples, made.sample_rate, level), made.sample_rate)
+    return Recording(normalise(converted.samples, converted.sample_rate, level), converted.sample_rate)
 
 
 def moved_pitch(f0: Floats, aim: Floats) -> Floats:
@@ -103,7 +103,7 @@ def moved_envelope(source: Analysis, aim: Analysis) -> Floats:
     for kind in _kinds(source, aim):
         mean, spread = before[kind.here].mean(axis=0), before[kind.here].std(axis=0)
         scale = np.clip(wanted[kind.there].std(axis=0) / np.maximum(spread, 1e-6), *_CEPSTRUM_SPREAD)
-        scale[0] = 1.0  # The level's contour belongs to the sentence.
+        scale[0] = 1.0  # The contour of the level is the sentence's, not the speaker's.
         after[kind.frames] = (before[kind.frames] - mean) * scale + wanted[kind.there].mean(axis=0)
     change = _decoded(after, source) / _decoded(before, source)
     moved: Floats = warped * change

@@ -22,8 +22,8 @@ KNNVC = "voice_conversion_models/multilingual/multi-dataset/knnvc"
 _PACKAGE = "TTS"
 """The import name of coqui-tts."""
 _NEEDS = (
-    "It needs torchaudio and torchcodec that were built for the torch in use; those of PyPI need CUDA, and do not load "
-    "beside a torch for CPUs. There, use the converter world."
+    "It needs torchaudio and torchcodec that were built for the torch in use. Those on PyPI need CUDA and do not load "
+    "with a CPU build of torch; with that, use the converter world."
 )
 
 
@@ -41,7 +41,7 @@ class CoquiConverter:
             raise
         except Exception as error:  # a missing network, a full disk or a changed catalogue raise errors of any type
             raise Unavailable(
-                f"coqui-tts could not load {model}. It needs a network the first time; or use the converter world."
+                f"coqui-tts could not load {model}. It needs a network the first time. Or use the converter world."
             ) from error
 
     def __call__(self, speech: Recording, target: Recording) -> Recording:

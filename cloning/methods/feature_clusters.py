@@ -1,6 +1,7 @@
 """A codebook: clusters of HuBERT features, each with the semantic token that occurs most often with it.
 
-The simplest way from features to tokens, for comparison with the trained quantizer: each frame is classified alone.
+The simplest way to turn features into tokens, for comparison with the trained quantizer: each frame is classified
+alone.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Codebook:
         return torch.cdist(features.to(self.centroids), self.centroids).argmin(dim=1)
 
     def tokens(self, features: Tensor, semantic_rate: float = SEMANTIC_RATE_HZ) -> Tensor:
-        """Convert features (T, D) at 50 Hz to semantic tokens int64 (S,), with the tail cut as the quantizer does."""
+        """Convert features (T, D) at 50 Hz to semantic tokens int64 (S,), with the tail cut as by the quantizer."""
         tokens = self.codes[self.clusters(features)]
         return tokens[: token_count(len(tokens), semantic_rate)]
 

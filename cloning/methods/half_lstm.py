@@ -1,7 +1,7 @@
-"""An LSTM for inference on a CPU, with its weights in float16: half of what every frame reads of them.
+"""An LSTM for inference on a CPU with its weights in float16, so that every frame reads half as many bytes.
 
-A frame's product with the recurrent weights has one row, and waits for the frame before it: reading the weights is all
-of its time. Sums are float32. Threads wait for each other at every frame, so there are fewer on a busy machine.
+A frame's product with the recurrent weights has one row and waits for the previous frame, so all of its time is spent
+on reading the weights. Sums are float32. Threads wait for each other at every frame, so a busy machine uses fewer.
 """
 
 import torch
@@ -10,17 +10,18 @@ from torch import Tensor, nn
 from cloning.bark.thread_count import ThreadCount
 
 _AT_ONCE = 32
-"""Frames between two looks at how busy the machine is. Two threads took 24 ms a frame on a busy one, one takes 1.3."""
+"""Frames between two adjustments of the number of threads. On a busy machine, a frame took 24 ms with two threads and
+takes 1.3 ms with one."""
 _PARTS = ("ih", "hh")
 
 
 def is_supported() -> bool:
-    """Return whether torch has such products here: on x86, by fbgemm."""
+    """Return whether torch can multiply by float16 weights here: on x86, with FBGEMM."""
     return "fbgemm" in torch.backends.quantized.supported_engines
 
 
 class HalfLstm(nn.Module):
-    """As a unidirectional `torch.nn.LSTM` with `batch_first` and biases: (B, T, D) -> (B, T, H), None."""
+    """Replaces a unidirectional `torch.nn.LSTM` with `batch_first` and biases: (B, T, D) -> (B, T, H), None."""
 
     def __init__(self, lstm: nn.LSTM) -> None:
         super().__init__()
@@ -33,14 +34,14 @@ class HalfLstm(nn.Module):
         state = [start, start]
         threads = ThreadCount()
         try:
-            found = []
+            outputs = []
             for frames in torch.split(x, _AT_ONCE, dim=1):
                 hidden, *state = self._run(frames, state)
-                found.append(hidden)
+                outputs.append(hidden)
                 threads.adjust()
         finally:
             threads.restore()
-        return torch.cat(found, dim=1), None
+        return torch.cat(outputs, dim=1), None
 
     def _run(self, x: Tensor, state: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         result: tuple[Tensor, Tensor, Tensor] = torch.quantized_lstm(

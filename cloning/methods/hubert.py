@@ -26,7 +26,7 @@ _CHUNK = 30 * SAMPLE_RATE
 class HubertFeatures:
     """`features(samples)`: float32 (N,) at 16 kHz, not normalised -> float32 (T, D) at 50 Hz, on `device`.
 
-    rounded: compute in 8 bits, on a CPU that has them (`cloning.bark.linear.int8_is_supported`).
+    rounded: whether to compute in 8 bits, which needs a CPU with `cloning.bark.linear.int8_is_supported`.
     """
 
     def __init__(self, directory: Path, device: torch.device, *, rounded: bool = False) -> None:

@@ -34,7 +34,7 @@ _LAYERS = 2
 _MAX_INFO_BYTES = 4096
 _MAX_SIZE = 1 << 17
 _WIDTH_STEP = 4
-"""The network bodies divide their width by two directions or four heads."""
+"""Widths are multiples of this: the network bodies divide them by two directions or four heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class QuantizerInfo:
 
     @classmethod
     def of_weights(cls, state: Mapping[str, Tensor], source: Path) -> Self:
-        """Return the sizes that the weights have. Raises Unavailable that names `source` if they are not such a
-        network's."""
+        """Return the sizes of the weights. Raises Unavailable, which names `source`, if they are not those of a
+        published network."""
         try:
             (_, input_size), (_, hidden_size) = state["lstm.weight_ih_l0"].shape, state["lstm.weight_hh_l0"].shape
             output_size, _ = state["fc.weight"].shape
@@ -185,7 +185,7 @@ class Quantizer(FeatureQuantizer):
             self.lstm = HalfLstm(self.lstm)
 
     def hidden(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """See `FeatureQuantizer`. One direction, so padding after a clip's end does not change its states."""
+        """See `FeatureQuantizer`. In one direction, padding after a clip's end does not change its states."""
         hidden, _ = self.lstm(features)
         if self.info.version == 1:
             hidden = self.intermediate(hidden)
@@ -215,7 +215,7 @@ class OwnQuantizer(FeatureQuantizer):
 def token_count(frames: int, semantic_rate: float = SEMANTIC_RATE_HZ) -> int:
     """Return the number of semantic tokens of a clip of `frames` HuBERT frames, at most `frames`.
 
-    A clip is one frame longer than its frames, since the window of the last one must fit.
+    The clip counts as one frame longer than its frames, since the window of the last one is longer than a hop.
     """
     return min(frames, math.floor(round((frames + 1) / FEATURE_RATE_HZ * semantic_rate, 6)))
 

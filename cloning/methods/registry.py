@@ -13,7 +13,7 @@ from cloning.sentences import pieces_of
 from errors import InvalidInput
 
 if TYPE_CHECKING:
-    from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
+    from cloning.model_set import LoadedModels  # imports torch, which the list of methods does not need
 
 
 def by_quantizer(models: "LoadedModels", subject: Subject, reporter: ProgressReporter) -> ClonedPrompt:
@@ -27,21 +27,22 @@ def by_quantizer(models: "LoadedModels", subject: Subject, reporter: ProgressRep
 def by_transcript(models: "LoadedModels", subject: Subject, reporter: ProgressReporter) -> ClonedPrompt:
     """Generate semantic tokens from the clip's words, at most as long as the clip.
 
-    They are a random speaker's and not aligned with the codec tokens, so the result resembles the clip less. Neither
-    HuBERT nor a quantizer is needed.
+    The tokens are those of a random speaker and not aligned with the codec tokens, so the result resembles the clip
+    less. Neither HuBERT nor a quantizer is needed.
     """
     if not subject.transcript or not subject.transcript.strip():
         raise InvalidInput("The method transcript needs the words of the clip. Give them with --transcript.")
     spec = models.engine.spec
     left = spec.semantic_tokens(subject.clip.seconds)
-    said: list[Tokens] = []
+    generated: list[Tokens] = []
     for number, piece in enumerate(pieces_of(models.engine, subject.transcript, subject.language)):
         options = GenerationOptions(seed=seed_of(subject, number), max_semantic_tokens=left)
-        said.append(models.engine.semantic(piece, None, options, reporter))
-        left -= said[-1].size
+        generated.append(models.engine.semantic(piece, None, options, reporter))
+        left -= generated[-1].size
         if left <= 0:
             break
-    return ClonedPrompt(prompt_of(np.concatenate(said), codes_of(models, subject.clip, reporter), spec), "transcript")
+    semantic = np.concatenate(generated)
+    return ClonedPrompt(prompt_of(semantic, codes_of(models, subject.clip, reporter), spec), "transcript")
 
 
 def by_codebook(models: "LoadedModels", subject: Subject, reporter: ProgressReporter) -> ClonedPrompt:

@@ -14,15 +14,15 @@ from torch.nn import functional
 from cloning.bark.linear import WIDTH_STEP, Int8Linear, rounded
 
 _AT_ONCE = 2048
-"""The frames of a convolution that are computed at a time: their windows are copied."""
+"""The frames of a convolution that are computed at a time, to bound the memory for copies of their windows."""
 _Frames = Callable[[slice], Tensor]
-"""Returns some of a layer's frames, (T, width)."""
+"""Returns a slice of a layer's frames, (T, width)."""
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 _FEED_FORWARD = ("intermediate_dense", "output_dense")
 
 
 def round_matrices(model: Any) -> None:
-    """Round a transformers.HubertModel in float32 in place. It computes as before, with small errors."""
+    """Round a transformers.HubertModel in float32 in place. Its features then have small errors."""
     for layer in model.encoder.layers:
         for module, names in ((layer.attention, _ATTENTION), (layer.feed_forward, _FEED_FORWARD)):
             for name in names:
@@ -36,7 +36,7 @@ def round_matrices(model: Any) -> None:
 
 
 class RoundedLinear(nn.Module):
-    """As a `torch.nn.Linear` with this weight (out, in) and bias."""
+    """Replaces a `torch.nn.Linear` with this weight (out, in) and bias."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -49,9 +49,9 @@ class RoundedLinear(nn.Module):
 
 
 class RoundedExtractor(nn.Module):
-    """As transformers' HubertFeatureEncoder whose first layer has a norm of each channel: (1, N) -> (1, C, T).
+    """Replaces transformers' HubertFeatureEncoder with a norm per channel in its first layer: (1, N) -> (1, C, T).
 
-    Frames lie one after the other, so that the window of a convolution is one row.
+    Frames are contiguous in memory, so that the window of a convolution is one row.
     """
 
     def __init__(self, layers: Any) -> None:
@@ -70,16 +70,16 @@ class RoundedExtractor(nn.Module):
             return frames
 
         length = len(windows)
-        given: _Frames = first
+        frames_of: _Frames = first
         for convolution in self._others:
-            frames = convolution(given, length, self._activation)
-            length, given = len(frames), frames.__getitem__
-        return given(slice(None)).T[None]
+            frames = convolution(frames_of, length, self._activation)
+            length, frames_of = len(frames), frames.__getitem__
+        return frames_of(slice(None)).T[None]
 
     def _normed(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weight and bias of the first convolution with its norm for these windows, (T, size).
 
-        Mean and variance of its outputs follow from those of its inputs, of which there are far fewer.
+        The mean and variance of its outputs are computed from those of its inputs, of which there are far fewer.
         """
         weight = self._first.weight[:, 0].double()  # (C, size)
         centred = windows - windows.mean(0)
@@ -96,14 +96,14 @@ class _Convolution:
         weight = convolution.weight.detach().transpose(1, 2).flatten(1)  # (out, size * in)
         self._matrix = RoundedLinear(weight, convolution.bias)
 
-    def __call__(self, given: _Frames, length: int, activation: Any) -> Tensor:
-        """Compute (T', out) from `length` frames, of which `given` returns some, (T, in)."""
+    def __call__(self, frames_of: _Frames, length: int, activation: Any) -> Tensor:
+        """Compute (T', out) from the `length` frames (T, in) that `frames_of` returns in slices."""
         count = (length - self._size) // self._step + 1
-        found = []
+        outputs = []
         for begin in range(0, count, _AT_ONCE):
             rows = min(_AT_ONCE, count - begin)
-            frames = given(slice(begin * self._step, (begin + rows - 1) * self._step + self._size))
+            frames = frames_of(slice(begin * self._step, (begin + rows - 1) * self._step + self._size))
             width = frames.shape[1]
             windows = frames.as_strided((rows, self._size * width), (self._step * width, 1), frames.storage_offset())
-            found.append(activation(self._matrix(windows)))
-        return torch.cat(found)
+            outputs.append(activation(self._matrix(windows)))
+        return torch.cat(outputs)

@@ -16,13 +16,13 @@ from cloning.prompt import Tokens, VoicePrompt
 from errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
-    from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
+    from cloning.model_set import LoadedModels  # imports torch, which the list of methods does not need
 
 SEMANTIC, CODES = "semantic tokens", "codec tokens"
 """The names of the stages, as members see them."""
 
 _MIN_SECONDS = 0.5
-"""Far below what makes a voice; below a quarter of a second the ratio of the lengths cannot be right."""
+"""Far less than a voice needs. Below a quarter of a second, the ratio of the lengths cannot be right."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class ClonedPrompt:
-    """A prompt, and what made its semantic tokens: the quantizer's file or the method's name."""
+    """A prompt, and the maker of its semantic tokens: the file of a quantizer or codebook, a converter or a method."""
 
     prompt: VoicePrompt
     maker: str
 
 
 class Method(Protocol):
-    """Make a prompt. Raises InvalidInput if the subject lacks something, Unavailable if a model is missing."""
+    """Makes a prompt. Raises InvalidInput if the subject is incomplete, Unavailable if a model is missing."""
 
     def __call__(self, models: "LoadedModels", subject: Subject, reporter: ProgressReporter, /) -> ClonedPrompt:
         """Return the prompt of `subject`."""

@@ -101,7 +101,7 @@ def _unit(language: str, match: re.Match[str]) -> str:
 def _with_unit(written: str, sign: str, language: str) -> str:
     whole, fraction = parts(written, language)
     if len(whole) > numbers.LONGEST:
-        whole, fraction = whole[-numbers.LONGEST :], ""  # Only picks the form of the unit.
+        whole, fraction = whole[-numbers.LONGEST :], ""  # Used only to choose the form of the unit.
     value = _value(whole, fraction)
     gender = "masculine" if sign == "%" else gender_of(_unit_name(sign, language), language)
     spoken = number_in_words(written, language, gender)

@@ -42,7 +42,7 @@ _SCRIPTS = {
 """First word of a letter's Unicode name -> the languages of that script. A foreign letter takes the rate of the first.
 """
 _OTHER_SCRIPT = 10.0
-"""Characters per second of other alphabets: slower than all of Bark's, since they may not write vowels."""
+"""Characters per second of other alphabets: fewer than in any of Bark's, since some do not write vowels."""
 _TAG_SECONDS = 1.0
 
 _TAG = re.compile(TAG)
@@ -50,7 +50,7 @@ _ACRONYM = re.compile(r"(?<![^\W\d_])[^\W\d_a-z]{2,5}(?![^\W\d_])")
 _LETTER_NAME = 4
 """Characters in the name of a letter, with its space ("bee ", "ess ")."""
 _SIGN_NAME = 13
-"""Characters in the name of a sign without words here, such as "greater than"."""
+"""Characters in the name of a sign that normalisation does not know, such as "greater than"."""
 
 
 def expected_seconds(text: str, language: str) -> float:

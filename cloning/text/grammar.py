@@ -7,7 +7,7 @@ from cloning.text import numbers
 from cloning.text.vocabulary import WORDS
 
 Rule = tuple[str, Callable[[re.Match[str]], str]]
-"""A pattern, and the function that returns the replacement of a match. It returns a false match unchanged."""
+"""A pattern and a function that returns the replacement of a match, or the matched text for a false match."""
 
 _COMMAS = frozenset({"en", "hi", "ja", "ko", "zh"})
 """Languages that write 1,234.5; the others write 1.234,5 or 1 234,5."""

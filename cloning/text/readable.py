@@ -15,7 +15,7 @@ _PLAIN = str.maketrans(
     {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
     | {"đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
 )
-"""Letters that do not decompose into a letter and an accent: an English model does not have them."""
+"""Letters that do not decompose into a letter and an accent -> letters that an English model can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def readable(text: str, language: str, languages: tuple[str, ...]) -> Readable:
 
 
 def check_model_reads(language: str, languages: tuple[str, ...]) -> None:
-    """Raise InvalidInput if `language` is none of `languages`, those that the model reads; () passes everything."""
+    """Raise InvalidInput if `language` is not one of `languages`, which the model reads; () accepts every language."""
     if languages and language not in languages:
         raise InvalidInput(
             f"The model in use reads {_names(languages)}, and cannot speak {LANGUAGES.get(language, language)}. Choose "
@@ -59,7 +59,7 @@ def _names(languages: tuple[str, ...]) -> str:
 
 
 def _divided(text: str, languages: tuple[str, ...]) -> tuple[str, list[str]]:
-    """Return the text that is kept, and the passages that are not: letters and the characters between them."""
+    """Return the readable text and the unreadable passages: unreadable letters and the characters between them."""
     kept: list[str] = []
     passages: list[str] = []
     between = ""
@@ -68,15 +68,15 @@ def _divided(text: str, languages: tuple[str, ...]) -> tuple[str, list[str]]:
         if unicodedata.category(character)[0] not in "LM":
             between += character
             continue
-        strange = not _reads(character, languages) if unicodedata.category(character)[0] == "L" else inside
-        if strange and inside:
+        unreadable = not _reads(character, languages) if unicodedata.category(character)[0] == "L" else inside
+        if unreadable and inside:
             passages[-1] += between + character
-        elif strange:
+        elif unreadable:
             kept.append(between)
             passages.append(character)
         else:
             kept.extend((between, character))
-        inside, between = strange, ""
+        inside, between = unreadable, ""
     return "".join([*kept, between]), passages
 
 

@@ -99,10 +99,10 @@ def sentences(
 ) -> list[str]:
     """Split `text` into pieces that each fit one Bark window, in order; only extra white space is lost.
 
-    Pieces end at certain sentence ends. A piece that is too long is divided at possible sentence ends, then at clauses,
-    at words, and anywhere. Very short pieces join a neighbour. A line break before a lower-case letter does not end a
-    sentence. `[laughs]`-style tags and passages between two ♪ stay whole while they fit. A piece fits when it takes at
-    most `max_seconds` at normal speed and at most `max_tokens` by `count_tokens`, if that is given.
+    Pieces end where a sentence surely ends. A piece that is too long is divided at possible sentence ends, then at
+    clauses, at words, and anywhere. Very short pieces join a neighbour. A line break before a lower-case letter does
+    not end a sentence. `[laughs]`-style tags and passages between two ♪ stay whole while they fit. A piece fits when it
+    takes at most `max_seconds` at normal speed and at most `max_tokens` by `count_tokens`, if that is given.
 
     Raises InvalidInput for an empty text or an unknown language.
     """
@@ -147,14 +147,14 @@ def _sentences_of(line: str, language: str) -> list[str]:
 
 
 def _is_sure(before: str, after: str, language: str) -> bool:
-    """Return whether a sentence ends after `before`, where `after` is the rest of the line."""
+    """Return whether a sentence surely ends between `before` and `after`, the rest of the line."""
     before, rest = before.rstrip(), after.lstrip().lstrip(_OPENERS + " \u00a0\u202f")
     pairs = (*_PAIRS, _QUOTES.get(language, ("“", "”")))
     if rest[:1].islower() or any(before.count(left) > before.count(right) for left, right in pairs):
         return False
     spaced = after[:1].isspace() and language != "hi"
     if before[-1:] in _CLOSING_MARKS and not spaced and language in _CASELESS:
-        return False  # Only the space tells whether "…!" she said continues.
+        return False  # Without a space and without capitals, the sentence may continue: "…!" she said.
     if not before.endswith(".") or before.endswith(".."):
         return True
     if rest[:1].isupper() and _closings(language).search(before):

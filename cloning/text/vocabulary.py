@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How one language reads signs. `to` joins the ends of a range, `cents` amounts of money, with their spaces."""
+    """How one language reads signs. `to` joins the ends of a range. It and `cents` include their spaces."""
 
     point: str
     minus: str
@@ -21,7 +21,7 @@ class Words:
     at: str
     number: str
     cents: str | None
-    """Joins the whole and the hundredths of money; None: such amounts are read as decimals."""
+    """Joins the whole and the hundredths of an amount of money; None: such amounts are read as decimals."""
 
 
 WORDS: dict[str, Words] = {
@@ -212,7 +212,7 @@ FEMININE = {
 }  # fmt: skip
 """Endings of the singular of feminine units, where numbers have a gender."""
 
-# Abbreviations that end in a full stop, which does not end a sentence: what they stand for.
+# Abbreviations -> the words that they stand for. Their full stop does not end a sentence.
 
 # Before a name. The full stop is optional.
 TITLES: dict[str, dict[str, str]] = {

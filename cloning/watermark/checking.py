@@ -1,4 +1,4 @@
-"""Detect the mark in a recording, window by window: in a long one, a single sentence may be generated."""
+"""Detect the mark in a recording, window by window, since only one sentence of a long one may be generated."""
 
 import math
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ WINDOW_SECONDS = 1.5
 STEP_SECONDS = 0.1
 SHORTEST_SECONDS = 0.5
 MARKED, UNCLEAR = 0.8, 0.6
-"""The least confidence of a window that is marked, and of one that may be.
+"""The least confidence of a window that counts as marked, and of one that may be marked.
 
-Chosen on 600 recordings of six people (of the 300 that were looked at in windows of this length, the maximum was 0.63)
-and on 30 marked replies, whose minimum was 0.87 after the codecs of `research evaluate-mark`. They were evaluated on
-other recordings of the same people: docs/privacy.md.
+Chosen on 600 recordings of six people (the 300 that were checked in windows of this length had a maximum of 0.63) and
+on 30 marked replies, whose minimum was 0.87 after the codecs of `research evaluate-mark`. They were evaluated on other
+recordings of the same people: docs/privacy.md.
 """
 _RATE = 16_000
 _PIECE_SECONDS = 30.0
@@ -36,7 +36,7 @@ Confidences = npt.NDArray[np.float32]
 
 
 def check_file(path: Path, *, memory_mb: int = 1024, scratch: Path | None = None) -> Finding:
-    """Detect the mark in the first soundtrack of a media file, in its first two channels each.
+    """Detect the mark in the first soundtrack of a media file, in the first two channels of each of its pieces.
 
     `memory_mb` and `scratch`: see `decode`. Raises as `decode` and `check`.
     """
@@ -52,31 +52,31 @@ def check_file(path: Path, *, memory_mb: int = 1024, scratch: Path | None = None
 
 
 def check(channels: Sequence[Recording]) -> Finding:
-    """Detect the mark in channels of one length.
+    """Detect the mark in channels of equal length.
 
     Raises InvalidInput for less than half a second or digital silence, Unavailable without the network.
     """
     length = channels[0].seconds
     if length < SHORTEST_SECONDS:
         raise _too_short()
-    told = [_in_speech(_resampled(channel)) for channel in channels if _is_sound(channel.samples)]
-    if not told:
+    per_channel = [_in_speech(_resampled(channel)) for channel in channels if _is_sound(channel.samples)]
+    if not per_channel:
         raise InvalidInput("This recording is silent, so there is nothing that could carry a mark. Choose another.")
-    surest = np.max(np.stack(told), axis=0)
+    surest = np.max(np.stack(per_channel), axis=0)
     best = float(np.clip(surest.max(), 0.0, 1.0))
     return Finding(_verdict(best), round(best, 3), _spans(surest >= MARKED, length), round(length, 2), round(length, 2))
 
 
 def _in_speech(samples: Samples) -> Confidences:
-    """Return the confidences, with 0 for windows without speech: the detector takes some pure tones for marked."""
+    """Return the confidences, with 0 for windows without speech: the detector reports a mark in some pure tones."""
     found = confidences(samples)
     if found.max() < UNCLEAR:
         return found
-    heard = np.zeros(found.size, np.float32)
+    has_speech = np.zeros(found.size, np.float32)
     for start, end in analyse(Recording(samples, _RATE)).segments:
         first = math.ceil((start * FRAME_SECONDS - WINDOW_SECONDS) / STEP_SECONDS)
-        heard[max(0, first) : math.floor(end * FRAME_SECONDS / STEP_SECONDS) + 1] = 1.0
-    result: Confidences = found * heard
+        has_speech[max(0, first) : math.floor(end * FRAME_SECONDS / STEP_SECONDS) + 1] = 1.0
+    result: Confidences = found * has_speech
     return result
 
 
@@ -87,9 +87,9 @@ def confidences(samples: Samples) -> Confidences:
     """
     piece, overlap = round(_PIECE_SECONDS * _RATE), round(WINDOW_SECONDS * _RATE)
     *starts, last = range(0, max(1, samples.size - overlap), piece - overlap)
-    own = round((_PIECE_SECONDS - WINDOW_SECONDS) / STEP_SECONDS)  # the next window begins the next piece
-    told = [_of_piece(samples[start : start + piece])[:own] for start in starts]
-    return np.concatenate([*told, _of_piece(samples[last:])])
+    own = round((_PIECE_SECONDS - WINDOW_SECONDS) / STEP_SECONDS)  # the next window is the first of the next piece
+    per_piece = [_of_piece(samples[start : start + piece])[:own] for start in starts]
+    return np.concatenate([*per_piece, _of_piece(samples[last:])])
 
 
 def _of_piece(samples: Samples) -> Confidences:
@@ -97,11 +97,11 @@ def _of_piece(samples: Samples) -> Confidences:
     padded = np.pad(samples, (0, max(0, shortest(_RATE) - samples.size)))
     with torch.inference_mode():
         frames = levels(spectrum(torch.from_numpy(padded)[None], _RATE))
-        heard = sounding(frames)[0].double()  # (T,)
-        told = perth().detector(frames)[0].double() * heard  # (3, 2, T)
-        size = min(round(WINDOW_SECONDS / HOP_SECONDS), heard.numel())
-        starts = torch.arange(0, heard.numel() - size + 1, round(STEP_SECONDS / HOP_SECONDS))
-        sums, counts = _sums(told, starts, size), _sums(heard, starts, size)
+        has_sound = sounding(frames)[0].double()  # (T,)
+        outputs = perth().detector(frames)[0].double() * has_sound  # (3, 2, T)
+        size = min(round(WINDOW_SECONDS / HOP_SECONDS), has_sound.numel())
+        starts = torch.arange(0, has_sound.numel() - size + 1, round(STEP_SECONDS / HOP_SECONDS))
+        sums, counts = _sums(outputs, starts, size), _sums(has_sound, starts, size)
         means = (sums / counts.clamp_min(1.0)).permute(2, 0, 1)
         result: Confidences = confidence(means).float().numpy()
     return result

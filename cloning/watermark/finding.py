@@ -10,9 +10,9 @@ _SHOWN_SPANS = 6
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`confidence`: of the most confident window, 0..1. `spans`: marked parts (from, to) in seconds, in order.
+    """`confidence`: that of the most confident window, 0..1. `spans`: marked parts (from, to) in seconds, in order.
 
-    `seconds`: how much was checked. `total_seconds`: the length of the recording.
+    `seconds`: the length that was checked. `total_seconds`: the length of the recording.
     """
 
     verdict: Verdict
@@ -24,30 +24,30 @@ class Finding:
 
 def explained(finding: Finding) -> str:
     """Explain the finding, without claiming more than was measured (`research evaluate-mark`, docs/privacy.md)."""
-    return " ".join([*_told(finding), *_unheard(finding)])
+    return " ".join([*_result(finding), *_unchecked(finding)])
 
 
-def _told(finding: Finding) -> list[str]:
+def _result(finding: Finding) -> list[str]:
     sure = f"confidence {finding.confidence:.2f} of 1"
     if finding.verdict == "marked":
         return [
             f"The mark of generated speech was found at {_places(finding.spans)} ({sure}).",
-            "Barkeep put it in, or another program with the same mark, such as Chatterbox.",
+            "It was added by Barkeep, or by another program with the same mark, such as Chatterbox.",
             "Of 200 recordings of people, none was taken for marked; in general, up to 1.8 % may be (95 % interval).",
         ]
     if finding.verdict == "unclear":
         return [
-            f"There may be a mark of generated speech, too weak to be sure ({sure}, and 0.8 counts).",
-            "Nothing follows from this. Check an earlier copy of the recording, as it was first posted.",
+            f"There may be a mark of generated speech, too weak to be sure ({sure}; a clear one has 0.8).",
+            "This proves nothing. Check an earlier copy of the recording, as it was first posted.",
         ]
     return [
         f"No mark of generated speech was found ({sure}).",
-        "That does not show that a person said it: most programs put no such mark in, an owner of Barkeep can turn it "
-        "off, and another speed or noise destroys it.",
+        "That does not show that a person said it: most programs add no such mark, an owner of Barkeep can turn it "
+        "off, and noise or a change of speed destroys it.",
     ]
 
 
-def _unheard(finding: Finding) -> list[str]:
+def _unchecked(finding: Finding) -> list[str]:
     if finding.total_seconds - finding.seconds < 1.0:
         return []
     return [f"Only the first {_clock(finding.seconds)} of {_clock(finding.total_seconds)} were checked."]

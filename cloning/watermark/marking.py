@@ -45,7 +45,7 @@ _FILE = "perth_net/pretrained/implicit/perth_net_250000.pth.tar"
 
 
 def mark(samples: Samples, rate: int, strength: float = STRENGTH) -> Samples:
-    """Return finite float32 (N,) at `rate` hertz with the mark; silence stays silence. The peak may rise a little.
+    """Return `samples`, finite float32 (N,) at `rate` hertz, with the mark. Silence stays; the peak may rise a little.
 
     Raises Unavailable if the network is not installed.
     """
@@ -106,8 +106,8 @@ class Detector(nn.Module):
 
     def _branch(self, low: Tensor, pace: float, name: str) -> Tensor:
         length = low.shape[2]
-        told: Tensor = self.get_submodule(name)(_stretched(low, max(1, int(length * pace))))
-        return _stretched(told, length)
+        outputs: Tensor = self.get_submodule(name)(_stretched(low, max(1, int(length * pace))))
+        return _stretched(outputs, length)
 
 
 def confidence(told: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ def confidence(told: Tensor) -> Tensor:
 
 
 def sounding(levels: Tensor) -> Tensor:
-    """Return 1 for each frame that is not silent, (B, T)."""
+    """Return 1 for each frame that is not silent, else 0, (B, T)."""
     totals = levels.sum(1)
     return (totals > _SILENT_SHARE * totals.amax(1, keepdim=True)).to(levels.dtype)
 
@@ -175,7 +175,7 @@ def levels(spectra: Tensor) -> Tensor:
 
 
 class _Convolution(nn.Module):
-    """A convolution over time. The name of its part is the weight file's."""
+    """A convolution over time. The attribute `conv` has its name from the weight file."""
 
     def __init__(self, width: int, out: int, kernel: int) -> None:
         super().__init__()

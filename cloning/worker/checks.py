@@ -1,8 +1,8 @@
 """Checks of recordings that run beside the jobs: for the watermark, or for a spoken consent.
 
-They are not jobs: the caller waits for the answer. A recording that the worker had when it died is a suspect, as a job
-is: it is checked again, alone, before anything else, and fails if the worker dies again. All functions belong to one
-event loop. Does not import torch.
+They are not jobs: the caller waits for the answer. As with jobs, a recording that was being checked when the worker
+died is a suspect: it is checked again, alone, before anything else, and fails if the worker dies again. All functions
+belong to one event loop. Does not import torch.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from cloning.worker.protocol import Checked, Failed, Listened, Query
 from errors import KINDS, InvalidInput, Unavailable
 
 AT_ONCE = 2
-"""The maximum of checks at once. They are short, and run beside the jobs."""
+"""The maximum number of checks that run at once. They are short and run beside the jobs."""
 _LOST = "The speech worker stopped while it checked this recording. Try again in a minute."
 _GIVEN_UP = "The speech worker stopped when it checked this recording alone. Try another file."
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class PendingCheck:
-    """A recording to check. `result` raises BarkeepError. `suspect`: the worker died while it had this."""
+    """A recording to check. `result` raises BarkeepError. `suspect`: the worker died while it checked this."""
 
     request: Query
     result: "asyncio.Future[Finding | SpokenAnswer]"
@@ -41,7 +41,7 @@ def new_id() -> str:
 
 
 class Checks:
-    """The checks that wait or run, in order."""
+    """The waiting and running checks, in order."""
 
     def __init__(self) -> None:
         self._open: dict[str, PendingCheck] = {}
@@ -63,18 +63,18 @@ class Checks:
 
     @property
     def at_work(self) -> int:
-        """The number of recordings that the worker has."""
+        """The number of recordings that were sent to the worker."""
         return sum(check.sent for check in self._open.values())
 
     @property
     def has_suspect(self) -> bool:
-        """Whether a recording has to be checked alone; no job may start before."""
+        """Whether a recording has to be checked alone; until then, no job may start."""
         return any(check.suspect for check in self._open.values())
 
     def next(self, *, jobs: int, alone: bool) -> Iterator[Query]:
-        """Yield the requests that a ready worker gets now.
+        """Yield the requests to send to a ready worker now.
 
-        jobs: how many it runs. alone: one of its jobs, or the next one, has to be alone.
+        jobs: the number of jobs that it runs. alone: whether one of these, or the next one, has to run alone.
         """
         if self.has_suspect:
             fitting = [check for check in self._open.values() if check.suspect and not jobs and not self.at_work][:1]
@@ -105,7 +105,7 @@ class Checks:
             check.result.set_exception(kind(event.message))
 
     def lose(self) -> None:
-        """Note that the worker died: what it had is checked again, alone, and given up if it was a suspect."""
+        """Handle the worker's death: its recordings become suspects and are checked again; those that were, fail."""
         for job_id, check in self._open.items():
             if check.sent and check.suspect:
                 self.end(Failed(job_id, InvalidInput.__name__, _GIVEN_UP))
@@ -113,6 +113,6 @@ class Checks:
                 check.suspect, check.sent = True, False
 
     def close(self) -> None:
-        """Fail all checks, when no worker will be started again."""
+        """Fail all checks, without another attempt."""
         for job_id in self._open:
             self.end(Failed(job_id, Unavailable.__name__, _LOST))

@@ -63,14 +63,14 @@ _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cloning.worker.s
 
 
 def worker_command(configuration: Mapping[str, object]) -> list[str]:
-    """Return the command of a worker with this configuration, as `jobs.load` takes it, for SubprocessExecutor."""
+    """Return the command that starts a worker, for SubprocessExecutor. `configuration`: see `jobs.load`."""
     return [sys.executable, "-c", _START, str(ROOT), json.dumps(configuration)]
 
 
 @dataclass(slots=True)
 class _Running:
     request: Request
-    heard: float
+    last_progress: float
     """When the job began or last reported progress."""
     cancelled: bool = False
 
@@ -79,9 +79,9 @@ class SubprocessExecutor:
     """Run speech jobs in a child process started by `command`. Implements `cloning.worker.protocol.Executor`.
 
     job_timeout: seconds without progress after which a job counts as hung. heartbeat_timeout: seconds of silence after
-    which the worker does. capacity: how many jobs the worker runs at once, until it says so itself by Nodes. passes_on:
-    the worker passes its jobs on to others, which keep suspects apart; it may lose one job and live. variables: its
-    environment, as WorkerProcess takes it. All methods belong to one event loop.
+    which the worker counts as hung. capacity: the number of jobs that run at once, until the worker sends Nodes with
+    other numbers. passes_on: whether the worker passes its jobs on to other workers; these run suspects alone, and it
+    survives the loss of a job. variables: its environment, see WorkerProcess. All methods belong to one event loop.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class SubprocessExecutor:
 
     @property
     def capacity(self) -> int:
-        """See `Executor`. As many wait here where no node of a cluster takes any."""
+        """See `Executor`. While no node of a cluster takes jobs, the configured number of them is sent and waits."""
         return sum(node.capacity for node in self._nodes) or self._capacity
 
     async def start(self) -> None:
@@ -155,7 +155,7 @@ class SubprocessExecutor:
 
     @property
     def consent_languages(self) -> tuple[str, ...]:
-        """See `Executor`. The worker runs in this process's environment."""
+        """See `Executor`. The worker has the same packages as this process."""
         return packages.languages()
 
     async def listen(self, source: Path, answer: Path, sentence: str) -> SpokenAnswer:
@@ -182,7 +182,7 @@ class SubprocessExecutor:
         self._events.put_nowait(None)
 
     async def _query(self, request: Query) -> Finding | SpokenAnswer:
-        """Have the worker look at a recording. Raises as `check`."""
+        """Send a query about a recording to the worker and return the result. Raises as `check`."""
         if self._closed:
             raise Unavailable(_CLOSING)
         if self._ready is None and self._error is not None:
@@ -234,10 +234,10 @@ class SubprocessExecutor:
 
     async def _attend(self, worker: WorkerProcess) -> str | None:
         """Forward the worker's events. Return None when it ends by itself, or a sentence when it hangs."""
-        heard = monotonic()
+        last_event = monotonic()
         while True:
-            silent_at = heard + self._heartbeat_timeout
-            late_at = min((job.heard for job in self._running.values()), default=inf) + self._job_timeout
+            silent_at = last_event + self._heartbeat_timeout
+            late_at = min((job.last_progress for job in self._running.values()), default=inf) + self._job_timeout
             try:
                 async with asyncio.timeout(min(silent_at, late_at) - monotonic()):  # wait_for can lose a cancellation
                     event = await worker.receive()
@@ -247,7 +247,7 @@ class SubprocessExecutor:
                 return "The speech worker stopped answering and was replaced."
             if event is None:
                 return None
-            heard = monotonic()
+            last_event = monotonic()
             self._take(event)
             self._feed()
 
@@ -266,7 +266,7 @@ class SubprocessExecutor:
             case Heartbeat() if self._running:
                 self._events.put_nowait(event)
             case Progress() | PartSpoken() if event.job_id in self._running:
-                self._running[event.job_id].heard = monotonic()
+                self._running[event.job_id].last_progress = monotonic()
                 self._events.put_nowait(event)
             case Checked() | Listened() | Failed() if event.job_id in self._checks:
                 self._checks.end(event)
@@ -291,7 +291,7 @@ class SubprocessExecutor:
             self._worker.send(request)
 
     def _has_suspects(self) -> bool:
-        """Return whether a job that has to be alone waits or runs."""
+        """Return whether a job that has to run alone is waiting or running."""
         requests = (*(job.request for job in self._running.values()), *self._waiting)
         return not self._passes_on and any(request.alone for request in requests)
 

@@ -1,4 +1,4 @@
-"""Run the jobs of the speech worker: a request in, files in its folder, parts as they are done, and a last event.
+"""Run the jobs of the speech worker. A job writes its files, emits each part that is done, and returns its last event.
 
 Runs in the worker's process, in several threads at once.
 """
@@ -57,12 +57,12 @@ _recordings = threading.Lock()
 
 
 def load(configuration: dict[str, Any]) -> SpeechPipeline:
-    """Load all models of the configuration that `assembly.worker_configuration` makes. Raises Unavailable."""
+    """Load all models of a configuration from `assembly.worker_configuration`. Raises Unavailable."""
     choice = {**configuration["choice"], "cache": Path(configuration["choice"]["cache"])}
     models = LoadedModels(ModelChoice(**choice))
     _load_all(models)
     if configuration["watermark"]:
-        perth()  # fail now, and not at the first job, if it is missing
+        perth()  # if it is missing, fail now and not at the first job
     return SpeechPipeline(
         models,
         decoder_memory_mb=configuration["decoder_memory_mb"] or _DEFAULT_MEMORY_MB,
@@ -147,7 +147,7 @@ def _speak(
     options: SayOptions,
 ) -> Spoken:
     def hear(part: Part) -> None:
-        if part.of > 1:  # the only part is the whole speech
+        if part.of > 1:  # a single part equals the whole speech
             _write(request, part_file(part.number), part.samples, part.sample_rate)
             emit(PartSpoken(request.job_id, part.number, part.of, part.seconds, part.pause))
 
@@ -178,7 +178,7 @@ def _write(request: SpeakRequest, name: str, samples: Samples, rate: int) -> Non
 
 
 def _stored_voice(models: LoadedModels, request: SpeakRequest) -> VoicePrompt | None:
-    """Load the stored prompt if it is for these models; None if there is none, or it must be made from its clip.
+    """Load the stored prompt; None if there is none, or if it is for other models and must be made from its clip.
 
     Raises InvalidInput for a prompt without a clip that these models cannot use.
     """
@@ -202,7 +202,7 @@ def _stored_voice(models: LoadedModels, request: SpeakRequest) -> VoicePrompt | 
 
 
 def _made_voice(pipeline: SpeechPipeline, request: SpeakRequest, reporter: ProgressReporter) -> VoicePrompt | None:
-    """Make the prompt from its clip and save it for the sender; or load a speaker's; None for a random voice."""
+    """Make the prompt from its clip and save it for the sender, or load the speaker's; None for a random voice."""
     if request.clip is not None:
         prompt = pipeline.reclone(audio.read_clip(request.clip), request.clip_language, reporter)
         prompt.save(request.output_dir / PROMPT_FILE)
@@ -232,7 +232,7 @@ def _load_all(models: LoadedModels) -> None:
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Translate torch's errors: MemoryError for full memory, DeviceFailed for a device that needs a new process."""
+    """Translate torch's errors: MemoryError if memory is full, DeviceFailed if the device needs a new process."""
     try:
         yield
     except RuntimeError as error:

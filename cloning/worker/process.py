@@ -43,8 +43,8 @@ class WorkerProcess:
     ) -> "WorkerProcess":
         """Start `command` in its own session, so that a Ctrl-C for the parent does not reach it.
 
-        variables: its environment; None: what models need, without secrets, since it reads members' uploads. Raises
-        OSError if the process cannot be started.
+        variables: its environment; None: the variables that models need, without secrets, since the worker reads
+        members' uploads. Raises OSError if the process cannot be started.
         """
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -59,7 +59,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """The process id, which is also its process group."""
+        """The process id, which is also the id of its process group."""
         return self._process.pid
 
     def send(self, message: Request | Query | Cancel) -> None:
@@ -78,12 +78,12 @@ class WorkerProcess:
             event = _event(line)
             if event is not None:
                 return event
-            _log.warning("The speech worker wrote something that is no event: %.100r", line)
+            _log.warning("The speech worker wrote a line that is not an event: %.100r", line)
 
     async def stop(self, grace: float = 0.0) -> int:
         """End the whole process group: SIGTERM, `grace` seconds, SIGKILL. Return the exit status."""
-        # asyncio reports the end of a process only after its pipes close: its output must be read meanwhile, and a
-        # stray grandchild may keep a pipe open.
+        # asyncio reports the end of a process only after its pipes close. So its output must be read until then, for
+        # a limited time, since a stray grandchild may keep a pipe open.
         drained = asyncio.create_task(self._drain())
         if grace > 0:
             self._signal(signal.SIGTERM)
@@ -119,7 +119,7 @@ def is_running(process_id: int) -> bool:
 
 async def _within(seconds: float, work: Awaitable[object]) -> None:
     """Await `work`, and cancel it after `seconds`."""
-    # wait_for of Python 3.11 loses a cancellation that arrives in the moment in which the work is done
+    # Python 3.11's wait_for loses a cancellation that arrives at the moment when the work is done
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await work
@@ -134,7 +134,7 @@ def _event(line: bytes) -> Event | None:
 
 
 async def _relay(stderr: asyncio.StreamReader, log_line: LogLine) -> None:
-    """Forward each line; its first word may be a level, as the worker's own logging writes it."""
+    """Forward each line to `log_line`. The lines of the worker's own logging begin with a level."""
     rest = ""
     while chunk := await stderr.read(1 << 16):
         *lines, rest = (rest + chunk.decode(errors="replace")).replace("\r", "\n").split("\n")

@@ -24,7 +24,7 @@ SPEECH_FILE = "speech.ogg"
 
 
 def part_file(number: int) -> str:
-    """Return the file name of sentence `number` (from 0) of a speech of several."""
+    """Return the file name of sentence `number` (from 0) of a speech with several sentences."""
     return f"part-{number}.ogg"
 
 
@@ -32,7 +32,7 @@ def part_file(number: int) -> str:
 class CloneRequest:
     """Make a voice from `source`; writes PROMPT_FILE and CLIP_FILE into `output_dir`.
 
-    `alone`: the worker gets nothing beside it, because it may have killed one.
+    `alone`: nothing else runs beside this job, because a worker died while it ran it.
     """
 
     job_id: str
@@ -44,11 +44,11 @@ class CloneRequest:
 
 @dataclass(frozen=True, slots=True)
 class SpeakRequest:
-    """Speak `text`; writes SPEECH_FILE into `output_dir` and, for several sentences, first each as `part_file`.
+    """Speak `text`; writes SPEECH_FILE into `output_dir`, and before it each of several sentences as a `part_file`.
 
     The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6", or
     ANY_SPEAKER), or neither: a random voice. `prompt_model` and `prompt_digest` name the model that the prompt is for
-    (old prompts have no digest). If that is not the loaded one, or there is no prompt, the prompt is first made from
+    (old prompts have no digest). If another model is loaded, or there is no prompt, the prompt is first made from
     `clip`, whose language is `clip_language`, and also written to PROMPT_FILE in `output_dir`. `alone` as in
     CloneRequest.
     """
@@ -72,7 +72,7 @@ class SpeakRequest:
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """Check the media file `source` for the watermark. Temporary files may be in its folder."""
+    """Check the media file `source` for the watermark. Temporary files may be written to its folder."""
 
     job_id: str
     source: Path
@@ -82,7 +82,7 @@ class CheckRequest:
 class ListenRequest:
     """Listen to the media file `answer`, which should say `sentence` in the voice of the media file `source`.
 
-    Temporary files may be in the folder of `answer`.
+    Temporary files may be written to the folder of `answer`.
     """
 
     job_id: str
@@ -99,7 +99,7 @@ Query = CheckRequest | ListenRequest
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop a job that was sent before; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
+    """Stop a job that was sent earlier; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
 
     job_id: str
 
@@ -115,14 +115,14 @@ class Ready:
     prompt_spec: PromptSpec
     """The shape of voices for these models."""
     digest: str = ""
-    """Identifies these weights among others of the same name."""
+    """Distinguishes these weights from others of the same name."""
     languages: tuple[str, ...] = ()
-    """The languages that the model reads, ISO 639-1; () where it does not say."""
+    """The languages that the model reads, ISO 639-1; () if it does not name them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A job is in `stage` (a name for members, e.g. "semantic tokens"); `fraction` of that stage is done, 0..1."""
+    """A job is in `stage`, a name that members see, e.g. "semantic tokens". `fraction` of it is done, 0..1."""
 
     job_id: str
     stage: str
@@ -131,7 +131,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PromptModels:
-    """The models by which a prompt was made. `digest`: as in Ready."""
+    """The models that made a prompt. `digest`: as in Ready."""
 
     model: str
     hubert: str
@@ -164,9 +164,9 @@ class PartSpoken:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A SpeakRequest is done. `refreshed`: by which models the prompt was made again; None if it was not.
+    """A SpeakRequest is done. `refreshed`: the models that made the prompt again; None if it was used as stored.
 
-    `left_out`: passages of the text that the model does not read. `speaker`: the built-in speaker whose voice it is.
+    `left_out`: passages of the text that the model does not read. `speaker`: the built-in speaker whose voice was used.
     """
 
     job_id: str
@@ -196,7 +196,7 @@ class Listened:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A job failed. `kind` is a key of errors.KINDS, or "Unknown": then `message` is a reference id of the log.
+    """A job failed. `kind` is a key of errors.KINDS, or "Unknown", with a reference id of the log as the `message`.
 
     From the worker to its executor, an empty `job_id` means that the worker could not start; `message` says why.
     """
@@ -208,7 +208,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The worker died, hung or ran out of memory while it held this job. The job may be tried again."""
+    """The worker died, hung or ran out of memory while it ran this job. The job may be tried again."""
 
     job_id: str
     reason: str
@@ -223,8 +223,8 @@ class Heartbeat:
 class NodeState:
     """A speech worker of a cluster. `state` is for people, e.g. "ready"; `error` says why it cannot be used.
 
-    `capacity`: how many jobs it takes at once now; 0 while it is not ready, or is drained. `running`: how many this bot
-    process has there. `model` and `device` are empty until it has loaded its models.
+    `capacity`: the number of jobs that it takes at once now; 0 while it is not ready or is drained. `running`: the
+    number of this bot process's jobs that it runs. `model` and `device` are empty until it has loaded its models.
     """
 
     name: str
@@ -247,12 +247,12 @@ class Nodes:
 
 Event = Ready | Progress | PartSpoken | Cloned | Spoken | Checked | Listened | Failed | Lost | Heartbeat | Nodes
 Message = Request | Query | Cancel | Event
-"""All that `encode` and `decode` take."""
+"""All messages that `encode` and `decode` take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`alive`: the worker process runs. `ready`: what it loaded, or None until then. `error`: why it cannot start.
+    """`alive`: the worker process runs. `ready`: its models, None until they are loaded. `error`: why it cannot start.
 
     `nodes`: the speech workers of a cluster; () for a single worker.
     """
@@ -265,7 +265,7 @@ class Health:
 
 
 class DeviceFailed(Exception):
-    """The worker's process cannot use its device any more, whatever the input; a new process can."""
+    """The worker's process can no longer use its device, whatever the input; a new process can."""
 
 
 class Executor(Protocol):
@@ -290,19 +290,19 @@ class Executor(Protocol):
     async def check(self, source: Path) -> Finding:
         """Check a media file for the watermark, beside the jobs and without events.
 
-        Raises InvalidInput for an unusable file or one at which the worker dies, and Unavailable if the worker is not
-        ready in time or dies otherwise.
+        Raises InvalidInput for an unusable file or one that makes the worker die, and Unavailable if the worker is not
+        ready in time or dies for another reason.
         """
 
     @property
     def consent_languages(self) -> tuple[str, ...]:
-        """The languages in which `listen` recognises words, ISO 639-1; () where that is not installed."""
+        """The languages in which `listen` recognises words, ISO 639-1; () if the recogniser is not installed."""
 
     async def listen(self, source: Path, answer: Path, sentence: str) -> SpokenAnswer:
-        """Listen to a spoken consent, as ListenRequest says, beside the jobs and without events.
+        """Listen to a spoken consent (see ListenRequest), beside the jobs and without events.
 
-        Raises InvalidInput for a file without usable speech, and Unavailable as `check` does or where the recogniser
-        is not installed.
+        Raises InvalidInput for a file without usable speech, and Unavailable as `check` does or if the recogniser is
+        not installed.
         """
 
     def health(self) -> Health:

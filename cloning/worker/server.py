@@ -1,10 +1,10 @@
-"""The speech worker: a child process of the bot, which starts it by `executor.worker_command`.
+"""The speech worker: a child process of the bot, started with `executor.worker_command`.
 
 Reads requests as lines from stdin and writes events as lines to the original stdout (`cloning.worker.protocol`); all
 other output goes to stderr. Sends heartbeats from a separate thread, from the start. Ends when stdin ends, even during
 a job, so that it does not outlive the bot.
 
-Exit status: 1 an error of the program or the device, 3 the models could not be loaded (sent as an event).
+Exit status: 1 for an error of the program or the device, 3 if the models could not be loaded (an event says why).
 """
 
 import ctypes
@@ -44,7 +44,7 @@ from errors import KINDS, BarkeepError, InvalidInput, ModelUnavailable, Unavaila
 
 BEAT_SECONDS = 2.0
 PROGRESS_SECONDS = 1.0
-"""How long a job is silent about the progress of a stage. The bot shows it every three seconds at most."""
+"""The seconds between two progress events of a stage. The bot shows progress every three seconds at most."""
 LOAD_FAILED = 3
 STARTING = "starting"
 """The stage of a job when this process starts it."""
@@ -53,12 +53,12 @@ MODEL_UNAVAILABLE = (
     "A speech model that this needs could not be loaded. The person who runs Barkeep finds the reason in its log. "
     "Please try again later, or in another language or voice."
 )
-"""What members read instead of the names of files."""
+"""The sentence for members, without the names of files."""
 NOT_SAVED = (
-    "It could not be saved: a disk of Barkeep is full or cannot be written. Please try again later, or tell the person "
-    "who runs Barkeep."
+    "The result could not be saved: a disk of Barkeep is full or cannot be written. Please try again later, or tell "
+    "the person who runs Barkeep."
 )
-"""What members read when their disk is not the full one."""
+"""The sentence for members, who cannot free space on Barkeep's disk."""
 
 _PR_SET_PDEATHSIG = 1
 """From <sys/prctl.h>."""
@@ -85,7 +85,7 @@ class EventWriter:
         self._lock = threading.Lock()
 
     def emit(self, event: Event) -> None:
-        """Write one line at once."""
+        """Write one line and flush it."""
         line = protocol.encode(event).encode() + b"\n"
         with self._lock:
             try:
@@ -143,7 +143,7 @@ class RequestReader:
 
 
 def end_process_group() -> None:
-    """End this process at once, with its children if it leads a process group, as the executor starts it."""
+    """End this process at once. If it leads its process group, as when the executor starts it, end its children too."""
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(0)
@@ -161,7 +161,7 @@ def start_heartbeat(emit: Emit) -> None:
 
 
 def serve(reader: RequestReader, emit: Emit, run: JobRunner) -> None:
-    """Run jobs forever, each in its own thread: the bot sends no more than can run at once.
+    """Run jobs forever, each in its own thread: the bot limits how many it sends at once.
 
     Raises DeviceFailed.
     """
@@ -174,7 +174,7 @@ def serve(reader: RequestReader, emit: Emit, run: JobRunner) -> None:
 def _run_in_thread(
     reader: RequestReader, emit: Emit, run: JobRunner, request: Request | Query, cancelled: threading.Event
 ) -> None:
-    emit(Progress(request.job_id, STARTING, 0.0))  # From here on the bot counts what kills this process.
+    emit(Progress(request.job_id, STARTING, 0.0))  # From here on, the bot counts a crash as an attempt of this job.
     try:
         event = run_job(request, ProgressReporter(throttled_progress(request.job_id, emit), cancelled), emit, run)
     except DeviceFailed as error:
@@ -206,8 +206,8 @@ def run_job(
         return Failed(
             request.job_id,
             Unavailable.__name__,
-            "The machine has not enough memory for this. Try a shorter text or clip, or ask the owner for a smaller "
-            "model.",
+            "The machine does not have enough memory for this. Try a shorter text or clip, or ask the owner for a "
+            "smaller model.",
         )
     except Exception:
         reference = secrets.token_hex(4)
@@ -216,7 +216,7 @@ def run_job(
 
 
 def throttled_progress(job_id: str, emit: Emit) -> Callable[[str, float], None]:
-    """Return a progress callback that emits every change of stage, and otherwise an event each PROGRESS_SECONDS."""
+    """Return a progress callback that emits every change of stage, and otherwise one event per PROGRESS_SECONDS."""
     last_stage, last_time = "", -PROGRESS_SECONDS
 
     def report(stage: str, fraction: float) -> None:
@@ -229,7 +229,7 @@ def throttled_progress(job_id: str, emit: Emit) -> Callable[[str, float], None]:
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Load the models of the configuration, one argument in JSON, and serve until stdin ends."""
+    """Load the models of a configuration, which is the first argument as JSON, and serve until stdin ends."""
     log_to_stderr()
     die_with_parent()
     try:
@@ -261,7 +261,7 @@ def _serve_configuration(configuration: dict[str, Any]) -> int:
 
 
 def die_with_parent() -> None:
-    """On Linux: let the system kill this process when the bot ends, since a suspended one does not see stdin end."""
+    """On Linux: let the kernel kill this process when the bot ends: a suspended process does not notice stdin's end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -274,14 +274,14 @@ class _LevelOnEveryLine(logging.Formatter):
 
 
 def log_to_stderr() -> None:
-    """Log to stderr, each line with its level in front."""
+    """Log to stderr; every line begins with its level."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LevelOnEveryLine("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def private_stdout() -> BinaryIO:
-    """Return a private copy of stdout for events. Later output to stdout, also of C libraries, goes to stderr."""
+    """Return a private copy of stdout for events. Later output to stdout, even of C libraries, goes to stderr."""
     events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.stdout = sys.stderr  # which is not block-buffered
@@ -292,7 +292,7 @@ def _load(configuration: dict[str, Any]) -> tuple[Ready, JobRunner]:
     """Load every model, so that the first job is as fast as the later ones."""
     limit_spinning()
     require_temporary_folder()
-    from cloning.worker import jobs  # torch takes seconds to import: the heart beats before
+    from cloning.worker import jobs  # torch takes seconds to import; heartbeats have begun by now
 
     pipeline = in_own_thread(partial(jobs.load, configuration))
     return jobs.ready(pipeline), partial(

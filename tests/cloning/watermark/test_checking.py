@@ -130,5 +130,5 @@ def test_words_name_the_places_and_promise_nothing() -> None:
     assert "or another program with the same mark" in marked
     assert "and 1 more place (confidence" in explained(Finding("marked", 0.97, spans[:7], 100.0, 100.2))
     unclear = explained(Finding("unclear", 0.7, (), 3.0, 3.0))
-    assert "Nothing follows from this" in unclear
+    assert "This proves nothing" in unclear
     assert "does not show that a person said it" in explained(Finding("unmarked", 0.1, (), 3.0, 3.0))

@@ -99,7 +99,7 @@ async def test_prints_do_not_reach_the_protocol(executor: SubprocessExecutor, ca
     await executor.close()
     assert "a library prints something" in caplog.text
     assert "and so does C code" in caplog.text
-    assert "is no event" not in caplog.text
+    assert "is not an event" not in caplog.text
 
 
 async def test_errors_become_sentences_or_references(
