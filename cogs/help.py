@@ -55,8 +55,9 @@ GROUPS = (
 FOR_MODERATORS = (
     "🛠️ For moderators",
     "</admin settings> for roles, channels and limits; </admin default> for the default voice; </admin voices>, "
-    "</admin queue>, </admin stats>, </admin audit>; </admin block>, </admin unblock>, </admin purge>. </pronounce add>, "
-    "</pronounce remove> and </pronounce import> decide how words are said, </read ignore> whose messages are not read.",
+    "</admin queue>, </admin stats>, </admin audit>; </admin block>, </admin unblock>, </admin purge>. "
+    "</pronounce add>, </pronounce remove> and </pronounce import> decide how words are said, </read ignore> whose "
+    "messages are not read.",
 )
 EXAMPLES = (
     "💡 For example",

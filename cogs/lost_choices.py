@@ -20,7 +20,7 @@ _ERRORS = (discord.HTTPException, *NETWORK_ERRORS)
 
 
 async def tell_of_lost_choices(client: StudioBot, guild: discord.Guild | None) -> None:
-    """Tell moderators about deletions that they were not told of. Expected errors are logged; the next start retries."""
+    """Tell moderators about deletions that are new to them. Expected errors are logged; the next start retries."""
     existing_ids = existing_in(guild)
     if guild is None or existing_ids is None:
         return

@@ -72,7 +72,7 @@ class News:
 
 
 def protocol_digest() -> str:
-    """Return a digest of the files that must be the same on both sides, and of all fields of the protocol's messages."""
+    """Return a digest of the files that must be equal on both sides, and of all fields of the protocol's messages."""
     here = Path(__file__)
     sources = (here, here.with_name("node.py"), here.with_name("session.py"), Path(protocol.__file__))
     shapes: TypeAdapter[Any] = TypeAdapter(protocol.Message)  # messages hold reports, which other files define

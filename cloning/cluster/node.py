@@ -67,7 +67,7 @@ def _build(arrangement: Arrangement) -> Executor:
 
 @dataclass(slots=True)
 class _Job:
-    """A request at this node. `name`: its id at the bot. Here it has an id of its own, since a bot may send it again."""
+    """A request at this node. `name`: its id at the bot. The node adds its own id, since a bot may send it again."""
 
     name: str
     session: str
@@ -157,7 +157,7 @@ class SpeechNode:
                 await self._stop(job_id, job)
 
     async def exchange(self, session: str, received: int) -> News | None:
-        """Return the events after number `received`; wait a moment if there are none. Return None for an unknown session.
+        """Return the events after number `received`; wait a moment if there are none. None: an unknown session.
 
         Each call also shows that the relay is running.
         """

@@ -263,7 +263,8 @@ class Place:
         if held is not None and held.cancelled:
             return Failed(job_id, Cancelled.__name__, "The job was cancelled.")
         if held is not None and isinstance(held.request, Query):
-            return Failed(job_id, Unavailable.__name__, "The speech node stopped before it answered. Try again in a minute.")
+            sentence = "The speech node stopped before it answered. Try again in a minute."
+            return Failed(job_id, Unavailable.__name__, sentence)
         return Lost(job_id, f"The speech node {self.name} {reason}.")
 
     def _lose(self, reason: str) -> None:

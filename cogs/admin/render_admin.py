@@ -134,8 +134,8 @@ def render_default_voice(voice: Voice | None) -> str:
     """Return which voice speaks for members without one."""
     if voice is None:
         return (
-            "This server has no default voice. Members without their own voice speak with the only voice that is shared "
-            "with them, or with a built-in speaker."
+            "This server has no default voice. Members without their own voice speak with the only voice that is "
+            "shared with them, or with a built-in speaker."
         )
     return f"**{safe(voice.name, 100)}** speaks for members who have no voice of their own and chose none."
 
