@@ -58,7 +58,7 @@ def test_each_speaker_gets_two_recordings(prompts: Path, tmp_path: Path) -> None
 
 def test_a_folder_without_speakers_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidInput, match="folder per speaker"):
+    with pytest.raises(InvalidInput, match="two folders"):
         make_references(tmp_path / "empty", tmp_path / "people")
 
 
