@@ -23,7 +23,7 @@ async def test_an_attachment_is_checked_and_only_the_asker_reads_it(
     assert shown.ephemeral
     told = answer(shown).content
     assert told.startswith("🤖 **mira.wav**\nThe mark of generated speech was found at 0:00 to 0:04 (confidence 0.99")
-    assert "or another program with the same mark" in told
+    assert "or by another program with the same mark" in told
     assert executor.checked == [recording[1]]
     assert channel.history(viewer=other) == []
 

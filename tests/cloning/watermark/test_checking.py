@@ -127,7 +127,7 @@ def test_words_name_the_places_and_promise_nothing() -> None:
     marked = explained(Finding("marked", 0.97, spans, 100.0, 100.2))
     assert "at 1:20 to 1:21, 1:22 to 1:23," in marked
     assert "and 2 more places (confidence 0.97 of 1)" in marked
-    assert "or another program with the same mark" in marked
+    assert "or by another program with the same mark" in marked
     assert "and 1 more place (confidence" in explained(Finding("marked", 0.97, spans[:7], 100.0, 100.2))
     unclear = explained(Finding("unclear", 0.7, (), 3.0, 3.0))
     assert "This proves nothing" in unclear

@@ -58,7 +58,7 @@ def test_how_members_agree_is_the_owners_default_until_moderators_choose() -> No
         return {field.name: field.value for field in embed.fields}["Members agree to a clone"]
 
     assert shown(GuildSettings(1)) == "by saying a sentence (the default here)"
-    assert shown(GuildSettings(1, consent=ConsentKind.CHECKBOX)) == "by a box in a form"
+    assert shown(GuildSettings(1, consent=ConsentKind.CHECKBOX)) == "by ticking a box"
 
 
 def test_every_setting_is_shown_and_can_be_changed() -> None:
@@ -141,7 +141,7 @@ def test_stats_in_words() -> None:
         (Health(False, None, None, 0), "not running"),
         (
             Health(False, None, "/srv/models is not there", 2),
-            "cannot start; see the log of the bot",
+            "cannot start; see the bot's log",
         ),
         (Health(True, Ready("tiny", "hubert", "cpu", (), BARK), None, 2), "2 restarts"),
         (

@@ -65,7 +65,7 @@ async def test_numbers_are_typed_in_forms(
     values["away_days"] = "3"
     panel = shown(await moderator.submit_modal(form, values))
     assert "Voices: 2 per member" in text_of(panel)
-    assert "Voices whose owner left: speak for others for 3 more days" in text_of(panel)
+    assert "Voices whose owner left: stay usable for 3 more days" in text_of(panel)
     form = await moderator.click(panel, label="Limits of the server…")
     values = {"voices_per_guild": "20", "jobs_per_hour_per_guild": "70", "seconds_per_day_per_guild": "15"}
     panel = shown(await moderator.submit_modal(form, values))

@@ -21,6 +21,7 @@ from training.shards import Clip
 CLIP = ROOT / "simulator" / "media" / "reference.flac"
 
 
+@pytest.mark.timeout(400)  # the bundled model speaks, which takes long on a busy machine
 def test_every_stage_of_the_bundled_model_is_measured(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
