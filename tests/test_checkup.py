@@ -222,8 +222,8 @@ def test_check_looks_at_the_cluster(
 def test_with_a_cluster_this_machine_needs_no_models_and_no_gpu(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)  # first: it imports torch, which looks for packages
     monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: ModuleSpec(name, None))
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setenv("EXECUTOR", "ray")
     monkeypatch.setenv("RAY_AUTH_TOKEN", "word")
     monkeypatch.setenv("MODEL", "suno/bark-small")
