@@ -78,7 +78,7 @@ def test_a_prompt_can_be_left_out_and_put_back(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_no_request_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="no request"):
+    with pytest.raises(InvalidInput, match="not a request"):
         messages.unpacked(messages.Parcel("j", encode(Cancel("j")), {}), tmp_path, "here")
     with pytest.raises(InvalidInput):
         messages.unpacked(messages.Parcel("j", "{", {}), tmp_path, "here")
